@@ -1,0 +1,104 @@
+# schannel.dll for Wine: make, make check, make demo, make lint, make format, make debug T=room.
+#
+#   ARCHES="x86_64 i686"          which DLLs
+#   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
+#   GNUTLS_PREFIX_x86_64=folder   an installed mingw GnuTLS (static) instead of ours; the same for i686
+#   T=name                        only this test (make check, make debug)
+#   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
+
+PRODUCT_VERSION = 0.1.0
+
+ARCHES ?= x86_64 i686
+CFLAGS ?= -O2 -gdwarf-4
+WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion \
+          -Wimplicit-fallthrough
+comma  := ,
+
+# -mstackrealign: Windows promises 32-bit code a stack aligned to 4 bytes, SSE wants 16.
+ARCH_CFLAGS_i686  = -march=pentium4 -mtune=generic -mstackrealign
+ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
+
+SRCS    = $(wildcard dlls/schannel/*.c)
+HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
+
+.PHONY: all deps deps-update check demo lint format debug clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+TOOLS = sspi-client
+
+all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
+
+# --- what the machine needs ----------------------------------------------------------------------------------------
+
+build/.host: deps/host.sh
+	@mkdir -p build
+	deps/host.sh build
+	@touch $@
+
+build/.host-test: deps/host.sh build/.host
+	deps/host.sh test
+	@touch $@
+
+# --- GnuTLS and what it stands on ----------------------------------------------------------------------------------
+
+# One architecture: its prefix, its objects, its DLL.
+define arch_rules
+$(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
+$(1)_CC    = $(1)-w64-mingw32-gcc
+$(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
+             -ffile-prefix-map=$$(CURDIR)=. -DGNUTLS_INTERNAL_BUILD -MMD -MP
+$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lws2_32 -lcrypt32 -lncrypt -lbcrypt -ladvapi32 \
+             -static-libgcc
+$(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
+
+build/$(1)/.deps: deps/lock deps/build.sh $$(wildcard deps/patches/*) | build/.host
+	@mkdir -p build/$(1)
+	$$(if $$(GNUTLS_PREFIX_$(1)),,deps/fetch.sh build/deps/tarballs gmp nettle gnutls28 && \
+	    deps/build.sh $(1) build/deps/tarballs build/deps/$(1))
+	@touch $$@
+
+build/$(1)/%.o: %.c Makefile | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$$($(1)_CC) $$($(1)_FLAGS) -c -o $$@ $$<
+
+build/$(1)/schannel.def: schannel.spec
+	@mkdir -p $$(@D)
+	winebuild -b $(1)-w64-mingw32 --kill-at --def --export $$< --output $$@
+
+build/$(1)/version.h: Makefile build/$(1)/.deps
+	@printf '#define PRODUCT_VERSION "%s"\n#define GNUTLS_VERSION "%s"\n' '$$(PRODUCT_VERSION)' \
+	    "$$$$(PKG_CONFIG_LIBDIR=$$($(1)_DEPS)/lib/pkgconfig pkg-config --modversion gnutls)" >$$@
+
+build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
+	@$(1)-w64-mingw32-windres -Ibuild/$(1) $$< $$@
+
+# Symbols go to a file of their own; what is shipped has none. No time stamp: the same sources, the same bytes.
+build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/schannel.def build/$(1)/version.o
+	@echo "  LINK    $$@"
+	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$^ $$($(1)_LIBS)
+	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full build/$(1)/schannel.dll.debug
+	@$(1)-w64-mingw32-strip --strip-all -o $$@ $$@.full
+	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=build/$(1)/schannel.dll.debug $$@
+	@rm -f $$@.full
+	@echo "  SIZE    $$@ $$$$(stat -c %s $$@) bytes stripped"
+
+# Programs for users, and the samples: Windows programs that know nothing of us.
+build/$(1)/tools/%.exe: tools/%.c Makefile | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$$($(1)_CC) $$($(1)_FLAGS) -municode -o $$@ $$< -lsecur32 -lcrypt32 -lversion -lws2_32 -static-libgcc
+
+-include $$(wildcard build/$(1)/*/*.d build/$(1)/*/*/*.d)
+endef
+$(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
+
+deps: $(ARCHES:%=build/%/.deps)
+
+deps-update:
+	deps/fetch.sh --update
+	git diff --stat deps/lock
+
+clean:
+	rm -rf $(ARCHES:%=build/%)

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs what building (`deps/host.sh build`) or testing (`deps/host.sh test`) needs and this machine lacks.
+# Does nothing, and needs nothing, when all of it is there.
+set -eu
+
+case $1 in
+build)
+    commands="x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc winebuild pkg-config m4 patch xz bzip2 gcc git"
+    packages="gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32 binutils-mingw-w64 wine64-tools pkg-config m4 patch
+              xz-utils bzip2 gcc libc6-dev make git ca-certificates"
+    ;;
+test)
+    commands="wine openssl gnutls-serv gnutls-cli nginx python3 debootstrap certtool unshare"
+    packages="wine wine64 openssl gnutls-bin nginx-light python3 debootstrap util-linux procps"
+    ;;
+*)
+    echo "usage: $0 build|test" >&2
+    exit 2
+    ;;
+esac
+
+missing=
+for command in $commands; do
+    command -v "$command" >/dev/null 2>&1 || [ -x "/usr/sbin/$command" ] || missing="$missing $command"
+done
+[ -z "$missing" ] && exit
+
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "These commands are missing:$missing" >&2
+    echo "As root on Debian this script installs them; elsewhere, please install them yourself." >&2
+    exit 1
+fi
+echo "  HOST    installing for$missing"
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+{ apt-get -q update && apt-get -q install -y --no-install-recommends $packages; } >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    exit 1
+}
+rm -f "$log"

@@ -1,0 +1,274 @@
+/*
+ * What can be asked about a context: one row and one small function an attribute.
+ */
+#include "context.h"
+#include "certificates.h"
+#include "log.h"
+
+/* A name of a table, in memory the caller frees. */
+static WCHAR *caller_wide(const WCHAR *text)
+{
+    size_t size = (wcslen(text) + 1) * sizeof(*text);
+    WCHAR *copy = caller_alloc(size);
+
+    if (copy) memcpy(copy, text, size);
+    return copy;
+}
+
+static char *caller_narrow(const WCHAR *text)
+{
+    size_t i, size = wcslen(text) + 1;
+    char *copy = caller_alloc(size);
+
+    for (i = 0; copy && i < size; i++) copy[i] = (char)text[i]; /* the tables' names are ASCII */
+    return copy;
+}
+
+static SECURITY_STATUS query_stream_sizes(struct context *context, void *buffer)
+{
+    struct record_sizes record = session_record_sizes(context->session);
+    SecPkgContext_StreamSizes *sizes = buffer;
+
+    sizes->cbHeader = record.header;
+    sizes->cbTrailer = record.trailer;
+    sizes->cbMaximumMessage = session_facts(context->session)->maximum_message;
+    sizes->cBuffers = 4;
+    sizes->cbBlockSize = session_facts(context->session)->suite->cipher->block;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS open_peer(struct context *context, PCCERT_CONTEXT *leaf)
+{
+    struct span chain[PEER_CHAIN_MAX];
+    unsigned count = session_peer_chain(context->session, chain);
+
+    return count ? certificates_open(chain, count, leaf) : SEC_E_NO_CREDENTIALS;
+}
+
+static SECURITY_STATUS query_remote_cert_context(struct context *context, void *buffer)
+{
+    return open_peer(context, buffer);
+}
+
+/* Bits of the peer's key. */
+static DWORD peer_key_bits(struct context *context)
+{
+    PCCERT_CONTEXT leaf;
+    DWORD bits;
+
+    if (open_peer(context, &leaf)) return 0;
+    bits = CertGetPublicKeyLength(X509_ASN_ENCODING, &leaf->pCertInfo->SubjectPublicKeyInfo);
+    CertFreeCertificateContext(leaf);
+    return bits;
+}
+
+static SECURITY_STATUS query_connection_info(struct context *context, void *buffer)
+{
+    const struct session_facts *facts = session_facts(context->session);
+    const struct suite *suite = facts->suite;
+    SecPkgContext_ConnectionInfo *info = buffer;
+
+    info->dwProtocol = facts->protocol;
+    info->aiCipher = suite->cipher->algorithm;
+    info->dwCipherStrength = suite->cipher->bits;
+    info->aiHash = suite->hash->algorithm;
+    info->dwHashStrength = suite->cipher->mode == SUITE_AEAD ? 0 : suite->hash->bits;
+    info->aiExch = suite->exchange->algorithm;
+    info->dwExchStrength = info->aiExch == CALG_RSA_KEYX ? peer_key_bits(context) : info->aiExch ? facts->exchange_bits : 0;
+    return SEC_E_OK;
+}
+
+/* A cipher with authentication has no hash of its own, and what Windows says of the exchange is the range a curve
+ * can have (Wine's tests/schannel.c, test_communication). */
+static SECURITY_STATUS query_cipher_info(struct context *context, void *buffer)
+{
+    const struct session_facts *facts = session_facts(context->session);
+    const struct suite *suite = facts->suite;
+    SecPkgContext_CipherInfo *info = buffer;
+    BOOL aead = suite->cipher->mode == SUITE_AEAD;
+    unsigned i;
+
+    if (info->dwVersion > SECPKGCONTEXT_CIPHERINFO_V1) return SEC_E_UNSUPPORTED_FUNCTION;
+    memset(info, 0, sizeof(*info));
+    info->dwVersion = SECPKGCONTEXT_CIPHERINFO_V1;
+    info->dwProtocol = facts->version;
+    info->dwCipherSuite = info->dwBaseCipherSuite = suite->id;
+    for (i = 0; suite->name[i]; i++) info->szCipherSuite[i] = (WCHAR)suite->name[i];
+    wcscpy(info->szCipher, suite->cipher->name);
+    info->dwCipherLen = suite->cipher->bits;
+    info->dwCipherBlockLen = suite->cipher->block;
+    if (!aead)
+    {
+        wcscpy(info->szHash, suite->hash->name);
+        info->dwHashLen = suite->hash->bits;
+    }
+    wcscpy(info->szExchange, suite->exchange->name);
+    info->dwMaxExchangeLen = 65536;
+    wcscpy(info->szCertificate, suite->signature->name);
+    info->dwKeyType = facts->group;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_application_protocol(struct context *context, void *buffer)
+{
+    struct span name = session_application_protocol(context->session);
+    SecPkgContext_ApplicationProtocol *protocol = buffer;
+
+    memset(protocol, 0, sizeof(*protocol));
+    if (!name.size || name.size > sizeof(protocol->ProtocolId)) return SEC_E_OK;
+    protocol->ProtoNegoStatus = SecApplicationProtocolNegotiationStatus_Success;
+    protocol->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
+    protocol->ProtocolIdSize = (BYTE)name.size;
+    memcpy(protocol->ProtocolId, name.data, name.size);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_key_info(struct context *context, void *buffer)
+{
+    const struct suite *suite = session_facts(context->session)->suite;
+    SecPkgContext_KeyInfoW *info = buffer;
+
+    info->KeySize = suite->cipher->bits;
+    info->SignatureAlgorithm = suite->signature->algorithm;
+    info->EncryptAlgorithm = suite->cipher->algorithm;
+    info->sSignatureAlgorithmName = caller_wide(suite->signature->name);
+    info->sEncryptAlgorithmName = caller_wide(suite->cipher->name);
+    if (info->sSignatureAlgorithmName && info->sEncryptAlgorithmName) return SEC_E_OK;
+    caller_free(info->sSignatureAlgorithmName);
+    caller_free(info->sEncryptAlgorithmName);
+    return SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static SECURITY_STATUS query_session_info(struct context *context, void *buffer)
+{
+    SecPkgContext_SessionInfo *info = buffer;
+
+    memset(info, 0, sizeof(*info));
+    info->dwFlags = session_facts(context->session)->resumed ? SSL_SESSION_RECONNECT : 0;
+    info->cbSessionId = (DWORD)session_id(context->session, info->rgbSessionId);
+    return SEC_E_OK;
+}
+
+/* --- channel bindings -------------------------------------------------------------------------------------- */
+
+/* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
+static SECURITY_STATUS make_bindings(const char *prefix, const BYTE *value, size_t size, SecPkgContext_Bindings *bindings)
+{
+    size_t prefix_size = strlen(prefix), all = sizeof(*bindings->Bindings) + prefix_size + size;
+    BYTE *memory = caller_alloc(all);
+
+    if (!memory) return SEC_E_INSUFFICIENT_MEMORY;
+    memset(memory, 0, sizeof(*bindings->Bindings));
+    memcpy(memory + sizeof(*bindings->Bindings), prefix, prefix_size);
+    memcpy(memory + sizeof(*bindings->Bindings) + prefix_size, value, size);
+    bindings->BindingsLength = (unsigned long)all;
+    bindings->Bindings = (SEC_CHANNEL_BINDINGS *)memory;
+    bindings->Bindings->cbApplicationDataLength = (unsigned long)(prefix_size + size);
+    bindings->Bindings->dwApplicationDataOffset = sizeof(*bindings->Bindings);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_unique_bindings(struct context *context, void *buffer)
+{
+    BYTE value[64];
+    size_t size = session_unique_binding(context->session, value, sizeof(value));
+
+    return size ? make_bindings("tls-unique:", value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+/* The hash of a certificate's signature; MD5 and SHA-1 are replaced by SHA-256 (RFC 5929, 4.1). */
+static const struct
+{
+    const char *signature;
+    ALG_ID hash;
+} endpoint_hashes[] = {
+    /* clang-format off */
+    { szOID_RSA_MD5RSA,           CALG_SHA_256 },
+    { szOID_RSA_SHA1RSA,          CALG_SHA_256 },
+    { szOID_RSA_SHA256RSA,        CALG_SHA_256 },
+    { szOID_RSA_SHA384RSA,        CALG_SHA_384 },
+    { szOID_RSA_SHA512RSA,        CALG_SHA_512 },
+    { "1.2.840.10045.4.1",        CALG_SHA_256 }, /* ecdsa-with-SHA1 */
+    { "1.2.840.10045.4.3.2",      CALG_SHA_256 },
+    { "1.2.840.10045.4.3.3",      CALG_SHA_384 },
+    { "1.2.840.10045.4.3.4",      CALG_SHA_512 },
+    /* clang-format on */
+};
+
+static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *buffer)
+{
+    SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
+    PCCERT_CONTEXT leaf;
+    BYTE hash[64];
+    DWORD size = sizeof(hash);
+    unsigned i;
+
+    if (open_peer(context, &leaf)) return SEC_E_NO_CREDENTIALS;
+    for (i = 0; i < ARRAY_SIZE(endpoint_hashes); i++)
+    {
+        if (strcmp(leaf->pCertInfo->SignatureAlgorithm.pszObjId, endpoint_hashes[i].signature)) continue;
+        status = SEC_E_INTERNAL_ERROR;
+        if (CryptHashCertificate(0, endpoint_hashes[i].hash, 0, leaf->pbCertEncoded, leaf->cbCertEncoded, hash, &size))
+            status = make_bindings("tls-server-end-point:", hash, size, buffer);
+        break;
+    }
+    CertFreeCertificateContext(leaf);
+    return status;
+}
+
+/* --- the table --------------------------------------------------------------------------------------------- */
+
+static const struct attribute
+{
+    ULONG id;
+    const char *name;
+    BOOL early; /* answered before the handshake is done, too */
+    SECURITY_STATUS (*query)(struct context *context, void *buffer);
+} attributes[] = {
+    /* clang-format off */
+    { SECPKG_ATTR_STREAM_SIZES,         "STREAM_SIZES",         FALSE, query_stream_sizes },
+    { SECPKG_ATTR_KEY_INFO,             "KEY_INFO",             FALSE, query_key_info },
+    { SECPKG_ATTR_UNIQUE_BINDINGS,      "UNIQUE_BINDINGS",      FALSE, query_unique_bindings },
+    { SECPKG_ATTR_ENDPOINT_BINDINGS,    "ENDPOINT_BINDINGS",    FALSE, query_endpoint_bindings },
+    { SECPKG_ATTR_APPLICATION_PROTOCOL, "APPLICATION_PROTOCOL", FALSE, query_application_protocol },
+    { SECPKG_ATTR_REMOTE_CERT_CONTEXT,  "REMOTE_CERT_CONTEXT",  TRUE,  query_remote_cert_context },
+    { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
+    { SECPKG_ATTR_SESSION_INFO,         "SESSION_INFO",         FALSE, query_session_info },
+    { SECPKG_ATTR_CIPHER_INFO,          "CIPHER_INFO",          FALSE, query_cipher_info },
+    /* clang-format on */
+};
+
+SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
+{
+    const struct attribute *attribute;
+
+    for (attribute = attributes; attribute < attributes + ARRAY_SIZE(attributes); attribute++)
+    {
+        if (attribute->id != id) continue;
+        if (!buffer) return SEC_E_INTERNAL_ERROR;
+        if (!attribute->early && !session_facts(context->session)->suite) return SEC_E_INVALID_HANDLE;
+        return attribute->query(context, buffer);
+    }
+    FIXME("attribute %#lx is not answered\n", (unsigned long)id);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buffer)
+{
+    SECURITY_STATUS status = context_query(context, id, buffer);
+    SecPkgContext_KeyInfoW *wide = buffer;
+    SecPkgContext_KeyInfoA *narrow = buffer;
+    char *signature, *cipher;
+
+    if (status || id != SECPKG_ATTR_KEY_INFO) return status;
+    signature = caller_narrow(wide->sSignatureAlgorithmName);
+    cipher = caller_narrow(wide->sEncryptAlgorithmName);
+    caller_free(wide->sSignatureAlgorithmName);
+    caller_free(wide->sEncryptAlgorithmName);
+    narrow->sSignatureAlgorithmName = signature;
+    narrow->sEncryptAlgorithmName = cipher;
+    if (signature && cipher) return SEC_E_OK;
+    caller_free(signature);
+    caller_free(cipher);
+    return SEC_E_INSUFFICIENT_MEMORY;
+}

@@ -1,0 +1,252 @@
+/*
+ * A context: one connection as the program sees it. Birth, death, and the orders in between; what it does all day
+ * is in handshake.c, records.c and attributes.c.
+ */
+#include "context.h"
+#include "certificates.h"
+#include "handles.h"
+#include "log.h"
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#define DNS_NAME_MAX 255
+
+void context_lock(struct context *context)
+{
+    AcquireSRWLockExclusive(&context->receive_lock);
+    AcquireSRWLockExclusive(&context->send_lock);
+}
+
+void context_unlock(struct context *context)
+{
+    ReleaseSRWLockExclusive(&context->send_lock);
+    ReleaseSRWLockExclusive(&context->receive_lock);
+}
+
+struct context *context_acquire(const SecHandle *handle)
+{
+    struct object *object = handle_acquire(handle, OBJECT_CONTEXT);
+
+    return object ? CONTAINING_RECORD(object, struct context, object) : NULL;
+}
+
+void context_release(struct context *context)
+{
+    if (context) object_release(&context->object);
+}
+
+SECURITY_STATUS context_fail(struct context *context, SECURITY_STATUS status)
+{
+    if (context->state == CONTEXT_FAILED) return context->failure;
+    context->state = CONTEXT_FAILED;
+    return context->failure = status;
+}
+
+static void context_destroy(struct object *object)
+{
+    struct context *context = CONTAINING_RECORD(object, struct context, object);
+
+    session_destroy(context->session);
+    credentials_release(context->credentials);
+    free(context->target);
+    free(context->held.input);
+    free(context);
+}
+
+/* --- the target's name ------------------------------------------------------------------------------------- */
+
+/* IPv4 in four decimal parts, or IPv6, that perhaps in brackets or with a zone behind it. */
+static BOOL is_ip_address(const WCHAR *name)
+{
+    WCHAR address[INET6_ADDRSTRLEN];
+    BYTE bytes[16];
+    size_t size;
+
+    if (InetPtonW(AF_INET, name, bytes) == 1) return TRUE;
+    if (*name == '[') name++;
+    size = wcscspn(name, L"]%");
+    if (size >= ARRAY_SIZE(address)) return FALSE;
+    memcpy(address, name, size * sizeof(*name));
+    address[size] = 0;
+    return InetPtonW(AF_INET6, address, bytes) == 1;
+}
+
+/* The A-label form of a host name (RFC 5890): `ascii` has room for DNS_NAME_MAX and the end. */
+static BOOL to_ascii(const WCHAR *name, char *ascii)
+{
+    WCHAR labels[DNS_NAME_MAX + 1];
+    int i, size = IdnToAscii(0, name, -1, labels, ARRAY_SIZE(labels));
+
+    if (size <= 1) return FALSE;
+    for (i = 0; i < size; i++) ascii[i] = (char)labels[i];
+    if (size > 2 && ascii[size - 2] == '.') ascii[size - 2] = 0; /* the root is no part of the name (RFC 6066, 3) */
+    return TRUE;
+}
+
+/* What goes into the server_name extension: NULL for no name, and for an address, which may not go there. */
+static const char *server_name(const WCHAR *target, char name[DNS_NAME_MAX + 1])
+{
+    const WCHAR *c;
+    int size = 0;
+
+    if (!target || !*target || is_ip_address(target)) return NULL;
+    for (c = target; *c && *c < 0x80; c++) {}
+    if (*c) return to_ascii(target, name) ? name : NULL;
+    for (c = target; *c && size < DNS_NAME_MAX; c++) name[size++] = (char)*c;
+    if (*c) return NULL; /* too long for a host */
+    if (size > 1 && name[size - 1] == '.') size--;
+    name[size] = 0;
+    return name;
+}
+
+/* --- application protocols --------------------------------------------------------------------------------- */
+
+/* A number in this machine's order off the front. */
+static BOOL take_value(struct span *span, void *value, size_t size)
+{
+    struct span bytes;
+
+    if (!span_take(span, size, &bytes)) return FALSE;
+    memcpy(value, bytes.data, size);
+    return TRUE;
+}
+
+/* The ALPN list of a SEC_APPLICATION_PROTOCOLS, as it goes over the wire; empty when there is none. */
+static SECURITY_STATUS find_alpn(const SecBuffer *buffer, struct span *list)
+{
+    struct span all, lists, names;
+    ULONG size, extension;
+    USHORT list_size;
+
+    memset(list, 0, sizeof(*list));
+    if (!buffer) return SEC_E_OK;
+    all.data = buffer->pvBuffer;
+    all.size = buffer->cbBuffer;
+    if (!take_value(&all, &size, sizeof(size)) || !span_take(&all, size, &lists)) return SEC_E_INVALID_TOKEN;
+    while (lists.size)
+    {
+        if (!take_value(&lists, &extension, sizeof(extension)) ||
+            !take_value(&lists, &list_size, sizeof(list_size)) || !span_take(&lists, list_size, &names))
+            return SEC_E_INVALID_TOKEN;
+        if (extension == SecApplicationProtocolNegotiationExt_ALPN) *list = names;
+    }
+    return SEC_E_OK;
+}
+
+/* --- validation -------------------------------------------------------------------------------------------- */
+
+/* Called by the session, in the middle of a handshake step. */
+static SECURITY_STATUS verify_peer(void *owner)
+{
+    struct context *context = owner;
+    struct span chain[PEER_CHAIN_MAX];
+    PCCERT_CONTEXT leaf;
+    SECURITY_STATUS status;
+
+    if (context->validated_by_caller) return SEC_E_OK;
+    status = certificates_open(chain, session_peer_chain(context->session, chain), &leaf);
+    if (status) return SEC_E_CERT_UNKNOWN;
+    status = certificates_verify(leaf, context->target, context->credentials->flags);
+    CertFreeCertificateContext(leaf);
+    return status;
+}
+
+/* --- birth ------------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
+                               const struct handshake_input *input, struct context **out)
+{
+    struct session_config config = { .profile = credentials->profile };
+    char name[DNS_NAME_MAX + 1];
+    struct context *context;
+    SECURITY_STATUS status;
+
+    if (!credentials->profile) return SEC_E_ALGORITHM_MISMATCH;
+    if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
+    if (!(context = calloc(1, sizeof(*context)))) return SEC_E_INSUFFICIENT_MEMORY;
+    context->object.kind = OBJECT_CONTEXT;
+    context->object.destroy = context_destroy;
+    context->requirements = requirements;
+    context->validated_by_caller = credentials->flags & SCH_CRED_MANUAL_CRED_VALIDATION ||
+                                   requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
+    object_acquire(&credentials->object);
+    context->credentials = credentials;
+
+    status = SEC_E_INSUFFICIENT_MEMORY;
+    if (target && !(context->target = wcsdup(target))) goto done;
+    config.server_name = server_name(target, name);
+    config.verify = verify_peer;
+    config.owner = context;
+    if ((status = session_create(&config, &context->session))) goto done;
+    *out = context;
+    context = NULL;
+
+done:
+    context_release(context);
+    return status;
+}
+
+/* --- orders ------------------------------------------------------------------------------------------------ */
+
+static SECURITY_STATUS order_shutdown(struct context *context, const BYTE *token)
+{
+    (void)token;
+    context->order.waiting = TRUE;
+    context->order.level = TLS1_ALERT_WARNING;
+    context->order.alert = TLS1_ALERT_CLOSE_NOTIFY;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS order_alert(struct context *context, const BYTE *token)
+{
+    SCHANNEL_ALERT_TOKEN alert;
+
+    memcpy(&alert, token, sizeof(alert));
+    if (alert.dwAlertNumber > 255 || (alert.dwAlertType != TLS1_ALERT_WARNING && alert.dwAlertType != TLS1_ALERT_FATAL))
+        return SEC_E_INVALID_TOKEN;
+    context->order.waiting = TRUE;
+    context->order.level = alert.dwAlertType;
+    context->order.alert = alert.dwAlertNumber;
+    return SEC_E_OK;
+}
+
+/* Sessions are not resumed yet, so there is nothing to switch. */
+static SECURITY_STATUS order_session(struct context *context, const BYTE *token)
+{
+    SCHANNEL_SESSION_TOKEN session;
+
+    (void)context;
+    memcpy(&session, token, sizeof(session));
+    return session.dwFlags == SSL_SESSION_ENABLE_RECONNECTS || session.dwFlags == SSL_SESSION_DISABLE_RECONNECTS
+               ? SEC_E_OK
+               : SEC_E_INVALID_TOKEN;
+}
+
+static const struct
+{
+    DWORD type;
+    ULONG size;
+    SECURITY_STATUS (*order)(struct context *context, const BYTE *token);
+} orders[] = {
+    { SCHANNEL_SHUTDOWN, sizeof(DWORD), order_shutdown },
+    { SCHANNEL_ALERT, sizeof(SCHANNEL_ALERT_TOKEN), order_alert },
+    { SCHANNEL_SESSION, sizeof(SCHANNEL_SESSION_TOKEN), order_session },
+};
+
+SECURITY_STATUS context_control(struct context *context, SecBufferDesc *desc)
+{
+    const SecBuffer *token;
+    DWORD type;
+    unsigned i;
+
+    if (!desc) return SEC_E_INTERNAL_ERROR;
+    if (desc->cBuffers != 1 || !desc->pBuffers) return SEC_E_INVALID_TOKEN;
+    token = desc->pBuffers;
+    if (secbuf_type(token) != SECBUFFER_TOKEN) return SEC_E_INVALID_TOKEN;
+    if (token->cbBuffer < sizeof(type) || !token->pvBuffer) return SEC_E_UNSUPPORTED_FUNCTION;
+    memcpy(&type, token->pvBuffer, sizeof(type));
+    for (i = 0; i < ARRAY_SIZE(orders); i++)
+        if (orders[i].type == type && token->cbBuffer >= orders[i].size)
+            return orders[i].order(context, token->pvBuffer);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}

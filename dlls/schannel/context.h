@@ -1,0 +1,116 @@
+/*
+ * A context: one connection as the program sees it.
+ */
+#ifndef SCHANNEL_CONTEXT_H
+#define SCHANNEL_CONTEXT_H
+
+#include "credentials.h"
+#include "object.h"
+#include "secbuf.h"
+#include "session.h"
+
+enum context_state
+{
+    CONTEXT_HANDSHAKING,   /* flights go back and forth */
+    CONTEXT_ESTABLISHED,   /* data may flow; tickets and the like are read */
+    CONTEXT_RENEGOTIATING, /* flights again, on an established connection */
+    CONTEXT_SHUT_DOWN,     /* close_notify is out: nothing more is sent */
+    CONTEXT_FAILED,        /* the alert is out, nothing is left */
+    CONTEXT_STATES
+};
+
+/* A token that did not fit the caller's buffer: the call had its effect, its answer waits to be fetched. */
+struct held_answer
+{
+    BOOL waiting;
+    SECURITY_STATUS status;
+    uint8_t *input; /* what that call was given, to know it when it comes again */
+    size_t input_size;
+    size_t extra; /* bytes at its end that were not used */
+};
+
+/* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
+struct control_order
+{
+    BOOL waiting;
+    unsigned level, alert; /* TLS AlertLevel and AlertDescription */
+};
+
+struct context
+{
+    struct object object;
+
+    /*
+     * receive_lock guards reading records, send_lock writing them. A call that changes anything else holds both,
+     * taken in this order.
+     */
+    SRWLOCK receive_lock, send_lock;
+
+    struct credentials *credentials; /* a reference */
+    struct session *session;
+    enum context_state state;
+    SECURITY_STATUS failure; /* the first exact error, once state is CONTEXT_FAILED */
+    ULONG requirements;      /* ISC_REQ_* of the last call */
+    WCHAR *target;           /* the name the program gave, NULL: none */
+    BOOL validated_by_caller;
+    BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
+    BOOL closed_by_peer;  /* close_notify has come */
+    struct held_answer held;
+    struct control_order order;
+};
+
+/*
+ * Makes the context of a client. `target` may be NULL; `input` is where ALPN names are. The context takes its own
+ * reference of the credentials. SEC_E_INVALID_TOKEN: the ALPN buffer is none; SEC_E_ALGORITHM_MISMATCH: the
+ * credential allows no TLS; SEC_E_INSUFFICIENT_MEMORY.
+ */
+SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
+                               const struct handshake_input *input, struct context **context);
+
+/* A new reference, or NULL when the handle names no living context. */
+struct context *context_acquire(const SecHandle *handle);
+void context_release(struct context *context); /* NULL is fine */
+
+/* Both locks, and neither. */
+void context_lock(struct context *context);
+void context_unlock(struct context *context);
+
+/*
+ * ApplyControlToken (Microsoft: SCHANNEL_SHUTDOWN, SCHANNEL_ALERT_TOKEN, SCHANNEL_SESSION_TOKEN): takes an order;
+ * what it produces comes with the next handshake step. SEC_E_INVALID_TOKEN: not exactly one TOKEN buffer;
+ * SEC_E_UNSUPPORTED_FUNCTION: an order Schannel has not, or one cut short; SEC_E_INTERNAL_ERROR: no description
+ * (Wine's tests/schannel.c, test_connection_shutdown). Needs both locks.
+ */
+SECURITY_STATUS context_control(struct context *context, SecBufferDesc *desc);
+
+/*
+ * One step of Initialize- or AcceptSecurityContext (handshake.c). Needs both locks. `attributes` receives ISC_RET_*
+ * flags, also on failure. The statuses are those of Microsoft's InitializeSecurityContext (Schannel).
+ */
+SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
+                             struct handshake_output *output, ULONG *attributes);
+
+/*
+ * EncryptMessage and DecryptMessage (records.c). They take the locks they need.
+ *
+ * Encrypt: SEC_E_OK; SEC_E_INVALID_TOKEN: wrong buffers; SEC_E_BUFFER_TOO_SMALL: header or trailer below
+ * STREAM_SIZES; SEC_E_ENCRYPT_FAILURE: more data than cbMaximumMessage; SEC_E_CONTEXT_EXPIRED: shut down, or a
+ * renegotiation is pending; SEC_E_INVALID_HANDLE: no handshake yet; SEC_E_QOP_NOT_SUPPORTED.
+ *
+ * Decrypt: SEC_E_OK; SEC_E_INCOMPLETE_MESSAGE: nothing was used; SEC_I_RENEGOTIATE: call a handshake step;
+ * SEC_I_CONTEXT_EXPIRED: the peer has closed; SEC_E_INVALID_TOKEN, SEC_E_MESSAGE_ALTERED, SEC_E_DECRYPT_FAILURE,
+ * SEC_E_ILLEGAL_MESSAGE, or a received alert's status: the end.
+ */
+SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDesc *desc);
+SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);
+
+/* QueryContextAttributesW (attributes.c). Needs both locks. */
+SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer);
+
+/* The one attribute whose A form differs: strings. */
+SECURITY_STATUS context_query_ansi(struct context *context, ULONG attribute, void *buffer);
+
+/* The end of a context; the first reason stays. */
+SECURITY_STATUS context_fail(struct context *context, SECURITY_STATUS status);
+
+#endif

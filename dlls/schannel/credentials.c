@@ -1,0 +1,267 @@
+/*
+ * Credentials: what a program and the administrator allow, and who the program is.
+ *
+ * A program says it in one of two structs. SCHANNEL_CRED names the protocols it wants; SCH_CREDENTIALS names those
+ * it does not want, and only through it TLS 1.3 is to be had (Microsoft: "Obtaining Schannel Credentials"). That is
+ * more than a formality: programs written for the older struct do not expect what TLS 1.3 sends after a handshake.
+ */
+#include "credentials.h"
+#include "handles.h"
+#include "keys.h"
+#include "log.h"
+#include "registry.h"
+#include "secbuf.h"
+
+#define DTLS_PROTOCOLS (SP_PROT_DTLS1_0 | SP_PROT_DTLS1_2)
+#define TLS_PROTOCOLS (SP_PROT_SSL2 | SP_PROT_SSL3 | SP_PROT_TLS1_0 | SP_PROT_TLS1_1 | SP_PROT_TLS1_2 | SP_PROT_TLS1_3)
+#define CERTIFICATES_MAX 100 /* SCH_CRED_MAX_SUPPORTED_CERTS */
+
+/* The two structs, read into one. */
+struct request
+{
+    DWORD wanted; /* protocols by name; 0: the default ones */
+    DWORD denied; /* protocols the program must not be given */
+    BOOL older;   /* the struct, or none, is not the one that TLS 1.3 comes with */
+    DWORD flags;
+    DWORD certificate_count;
+    PCCERT_CONTEXT *certificates;
+    HCERTSTORE root_store;
+};
+
+static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct request *request)
+{
+    TRACE("SCHANNEL_CRED: %lu certificates, protocols %#lx, strengths %lu to %lu, %lu algorithms, flags %#lx\n",
+          (unsigned long)cred->cCreds, (unsigned long)cred->grbitEnabledProtocols,
+          (unsigned long)cred->dwMinimumCipherStrength, (unsigned long)cred->dwMaximumCipherStrength,
+          (unsigned long)cred->cSupportedAlgs, (unsigned long)cred->dwFlags);
+    request->wanted = cred->grbitEnabledProtocols;
+    request->older = TRUE;
+    request->flags = cred->dwFlags;
+    request->certificate_count = cred->cCreds;
+    request->certificates = cred->paCred;
+    request->root_store = cred->hRootStore;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS read_sch_credentials(const SCH_CREDENTIALS *cred, struct request *request)
+{
+    TRACE("SCH_CREDENTIALS: %lu certificates, %lu TLS parameters, flags %#lx\n", (unsigned long)cred->cCreds,
+          (unsigned long)cred->cTlsParameters, (unsigned long)cred->dwFlags);
+    if (cred->cTlsParameters > SCH_CRED_MAX_SUPPORTED_PARAMETERS || (cred->cTlsParameters && !cred->pTlsParameters))
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    if (cred->cTlsParameters) request->denied = cred->pTlsParameters[0].grbitDisabledProtocols;
+    request->flags = cred->dwFlags;
+    request->certificate_count = cred->cCreds;
+    request->certificates = cred->paCred;
+    request->root_store = cred->hRootStore;
+    return SEC_E_OK;
+}
+
+/* Both structs, and all older ones, start with their version. */
+static SECURITY_STATUS read_request(ULONG use, const void *auth_data, struct request *request)
+{
+    memset(request, 0, sizeof(*request));
+    if (!auth_data)
+    {
+        request->older = TRUE;
+        return use == SECPKG_CRED_OUTBOUND ? SEC_E_OK : SEC_E_NO_CREDENTIALS;
+    }
+    switch (*(const DWORD *)auth_data)
+    {
+    case SCHANNEL_CRED_VERSION:
+        return read_schannel_cred(auth_data, request);
+    case SCH_CREDENTIALS_VERSION:
+        return read_sch_credentials(auth_data, request);
+    case SCH_CRED_V3:
+        return SEC_E_INSUFFICIENT_MEMORY; /* what Windows 10 says to a struct it no longer reads */
+    default:
+        WARN("version %lu of the credentials is unknown\n", (unsigned long)*(const DWORD *)auth_data);
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    }
+}
+
+/*
+ * The protocols of a credential. Naming may reach beyond the default ones, not beyond the enabled. A list that
+ * denies all the default ones names what it leaves: SCH_CREDENTIALS has no other way to name.
+ */
+static SECURITY_STATUS choose_protocols(ULONG use, const struct request *request, DWORD *protocols)
+{
+    struct protocol_policy policy = registry_protocols();
+    DWORD sides = (use & SECPKG_CRED_OUTBOUND ? PROTOCOLS_CLIENT : 0) | (use & SECPKG_CRED_INBOUND ? PROTOCOLS_SERVER : 0);
+    DWORD beyond = request->denied | (request->older ? SP_PROT_TLS1_3 : 0);
+    DWORD allowed = policy.enabled & sides & ~beyond;
+    DWORD unasked = policy.by_default & allowed;
+
+    if (request->wanted & TLS_PROTOCOLS && request->wanted & DTLS_PROTOCOLS) return SEC_E_ALGORITHM_MISMATCH;
+    if (!(unasked & TLS_PROTOCOLS) && policy.by_default & sides & TLS_PROTOCOLS & request->denied)
+        unasked |= allowed & TLS_PROTOCOLS;
+    *protocols = request->wanted ? request->wanted & allowed : unasked;
+    return *protocols ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+}
+
+static SECURITY_STATUS copy_certificates(struct credentials *credentials, const struct request *request)
+{
+    SECURITY_STATUS status;
+    DWORD i;
+
+    if (!request->certificate_count) return SEC_E_OK;
+    if (request->certificate_count > CERTIFICATES_MAX || !request->certificates) return SEC_E_UNKNOWN_CREDENTIALS;
+    for (i = 0; i < request->certificate_count; i++)
+        if (!request->certificates[i] || !request->certificates[i]->pbCertEncoded) return SEC_E_UNKNOWN_CREDENTIALS;
+    for (i = 0; i < request->certificate_count; i++)
+        if ((status = key_check(request->certificates[i]))) return status;
+
+    credentials->certificates = calloc(request->certificate_count, sizeof(*credentials->certificates));
+    if (!credentials->certificates) return SEC_E_INSUFFICIENT_MEMORY;
+    for (i = 0; i < request->certificate_count; i++)
+        credentials->certificates[i] = CertDuplicateCertificateContext(request->certificates[i]);
+    credentials->certificate_count = request->certificate_count;
+    return SEC_E_OK;
+}
+
+/* When the certificate that ends first ends; without one, never. */
+static TimeStamp expiry_of(const struct credentials *credentials)
+{
+    TimeStamp expiry;
+    DWORD i;
+
+    expiry.QuadPart = MAXLONGLONG;
+    for (i = 0; i < credentials->certificate_count; i++)
+    {
+        FILETIME end = credentials->certificates[i]->pCertInfo->NotAfter;
+        LONGLONG time = (LONGLONG)((ULONG64)end.dwHighDateTime << 32 | end.dwLowDateTime);
+
+        if (time < expiry.QuadPart) expiry.QuadPart = time;
+    }
+    return expiry;
+}
+
+static void credentials_destroy(struct object *object)
+{
+    struct credentials *credentials = CONTAINING_RECORD(object, struct credentials, object);
+    DWORD i;
+
+    session_profile_destroy(credentials->profile);
+    for (i = 0; i < credentials->certificate_count; i++) CertFreeCertificateContext(credentials->certificates[i]);
+    free(credentials->certificates);
+    if (credentials->root_store) CertCloseStore(credentials->root_store, 0);
+    free(credentials);
+}
+
+SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct credentials **out)
+{
+    struct credentials *credentials = NULL;
+    struct request request;
+    SECURITY_STATUS status;
+
+    use &= SECPKG_CRED_BOTH;
+    if (!use) return SEC_E_NO_CREDENTIALS;
+    if ((status = read_request(use, auth_data, &request))) return status;
+    if (!session_library_open()) return SEC_E_INTERNAL_ERROR;
+
+    if (!(credentials = calloc(1, sizeof(*credentials)))) return SEC_E_INSUFFICIENT_MEMORY;
+    credentials->object.kind = OBJECT_CREDENTIALS;
+    credentials->object.destroy = credentials_destroy;
+    credentials->use = use;
+    credentials->flags = request.flags;
+    if ((status = choose_protocols(use, &request, &credentials->protocols))) goto done;
+    if ((status = copy_certificates(credentials, &request))) goto done;
+    if (request.root_store && !(credentials->root_store = CertDuplicateStore(request.root_store)))
+    {
+        status = SEC_E_INSUFFICIENT_MEMORY;
+        goto done;
+    }
+    credentials->expiry = expiry_of(credentials);
+    if (credentials->protocols & TLS_PROTOCOLS)
+    {
+        if ((status = session_profile_create(credentials->protocols, &credentials->profile))) goto done;
+        /* Without a name for either, a credential serves TLS and DTLS; what it reports is TLS. */
+        if (!request.wanted) credentials->protocols &= TLS_PROTOCOLS;
+    }
+    *out = credentials;
+    credentials = NULL;
+    status = SEC_E_OK;
+
+done:
+    if (credentials) credentials_release(credentials);
+    return status;
+}
+
+struct credentials *credentials_acquire(const SecHandle *handle)
+{
+    struct object *object = handle_acquire(handle, OBJECT_CREDENTIALS);
+
+    return object ? CONTAINING_RECORD(object, struct credentials, object) : NULL;
+}
+
+void credentials_release(struct credentials *credentials)
+{
+    if (credentials) object_release(&credentials->object);
+}
+
+/* --- attributes -------------------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS query_names(const struct credentials *credentials, void *buffer)
+{
+    (void)credentials;
+    (void)buffer;
+    return SEC_E_NO_CREDENTIALS;
+}
+
+/* The algorithms of the suites priority.c offers. */
+static SECURITY_STATUS query_supported_algs(const struct credentials *credentials, void *buffer)
+{
+    static const ALG_ID algorithms[] = { CALG_AES_256,  CALG_AES_128,  CALG_SHA_384,  CALG_SHA_256, CALG_SHA1,
+                                         CALG_ECDH_EPHEM, CALG_ECDSA,  CALG_RSA_SIGN, CALG_RSA_KEYX };
+    SecPkgCred_SupportedAlgs *algs = buffer;
+    ALG_ID *list;
+
+    (void)credentials;
+    if (!(list = caller_alloc(sizeof(algorithms)))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(list, algorithms, sizeof(algorithms));
+    algs->cSupportedAlgs = ARRAY_SIZE(algorithms);
+    algs->palgSupportedAlgs = list;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_cipher_strengths(const struct credentials *credentials, void *buffer)
+{
+    SecPkgCred_CipherStrengths *strengths = buffer;
+
+    (void)credentials;
+    strengths->dwMinimumCipherStrength = 128;
+    strengths->dwMaximumCipherStrength = 256;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_supported_protocols(const struct credentials *credentials, void *buffer)
+{
+    SecPkgCred_SupportedProtocols *protocols = buffer;
+
+    protocols->grbitProtocol = credentials->protocols;
+    return SEC_E_OK;
+}
+
+static const struct
+{
+    ULONG id;
+    SECURITY_STATUS (*query)(const struct credentials *credentials, void *buffer);
+} attributes[] = {
+    { SECPKG_CRED_ATTR_NAMES, query_names },
+    { SECPKG_ATTR_SUPPORTED_ALGS, query_supported_algs },
+    { SECPKG_ATTR_CIPHER_STRENGTHS, query_cipher_strengths },
+    { SECPKG_ATTR_SUPPORTED_PROTOCOLS, query_supported_protocols },
+};
+
+SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(attributes); i++)
+    {
+        if (attributes[i].id != attribute) continue;
+        return buffer ? attributes[i].query(credentials, buffer) : SEC_E_INTERNAL_ERROR;
+    }
+    FIXME("attribute %#lx is not answered\n", (unsigned long)attribute);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}

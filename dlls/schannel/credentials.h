@@ -1,0 +1,43 @@
+/*
+ * Credentials: what a program and the administrator allow, and who the program is.
+ */
+#ifndef SCHANNEL_CREDENTIALS_H
+#define SCHANNEL_CREDENTIALS_H
+
+#include "object.h"
+#include "session.h"
+
+/* Nothing changes after creation, so nothing is locked. */
+struct credentials
+{
+    struct object object;
+    ULONG use;                       /* SECPKG_CRED_INBOUND, _OUTBOUND or both */
+    DWORD protocols;                 /* SP_PROT_* bits, of the sides of `use` */
+    DWORD flags;                     /* SCH_CRED_* */
+    struct session_profile *profile; /* NULL: DTLS alone is allowed */
+    PCCERT_CONTEXT *certificates;    /* ours to free, each and all */
+    DWORD certificate_count;
+    HCERTSTORE root_store; /* ours to close; may be NULL */
+    TimeStamp expiry;
+};
+
+/*
+ * Reads what AcquireCredentialsHandle was given: `auth_data` is a SCHANNEL_CRED or SCH_CREDENTIALS, or NULL for
+ * what a client gets by default. Certificates and stores are duplicated; the caller keeps its own.
+ *
+ * SEC_E_NO_CREDENTIALS: NULL for anything but a client, or a certificate without a key. SEC_E_UNKNOWN_CREDENTIALS: a
+ * version, certificate or key that cannot be. SEC_E_INSUFFICIENT_MEMORY: none left; also version 3, as Windows 10
+ * says. SEC_E_ALGORITHM_MISMATCH: no protocol left, or TLS and DTLS named together (Wine's tests/schannel.c,
+ * testAcquireSecurityContext).
+ */
+SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct credentials **credentials);
+
+/* A new reference, or NULL when the handle names no living credential. */
+struct credentials *credentials_acquire(const SecHandle *handle);
+void credentials_release(struct credentials *credentials); /* NULL is fine */
+
+/* QueryCredentialsAttributes: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not answer, SEC_E_INTERNAL_ERROR for
+ * no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have not. */
+SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer);
+
+#endif

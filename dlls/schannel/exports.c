@@ -1,0 +1,478 @@
+/*
+ * SSPI's doors: each traces, finds the object, calls one function of a room, and gives the reference back. ANSI ends
+ * here. At the bottom are the two function tables, through which secur32, and so nearly every program, comes in.
+ *
+ * A handle's dwUpper is secur32's and never read. It is copied, because secur32 itself fills it in only for
+ * SEC_E_OK and SEC_I_CONTINUE_NEEDED, and a caller without secur32 compares handles.
+ */
+#include "context.h"
+#include "credentials.h"
+#include "exports.h"
+#include "handles.h"
+#include "log.h"
+#include "package.h"
+#include "secbuf.h"
+
+/* --- the package ------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS SEC_ENTRY EnumerateSecurityPackagesW(ULONG *count, PSecPkgInfoW *list)
+{
+    TRACE("%p %p\n", count, list);
+    if (!count || !list) return SEC_E_INVALID_PARAMETER;
+    if (!(*list = package_list(0, PACKAGES))) return SEC_E_INSUFFICIENT_MEMORY;
+    *count = PACKAGES;
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS SEC_ENTRY EnumerateSecurityPackagesA(ULONG *count, PSecPkgInfoA *list)
+{
+    TRACE("%p %p\n", count, list);
+    if (!count || !list) return SEC_E_INVALID_PARAMETER;
+    if (!(*list = package_list_ansi(0, PACKAGES))) return SEC_E_INSUFFICIENT_MEMORY;
+    *count = PACKAGES;
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS SEC_ENTRY QuerySecurityPackageInfoW(SEC_WCHAR *name, PSecPkgInfoW *info)
+{
+    enum package package = package_find(name);
+    char text[LOG_WIDE_SIZE];
+
+    TRACE("%s %p\n", log_wide(text, name), info);
+    if (!info) return SEC_E_INVALID_PARAMETER;
+    if (package == PACKAGES) return SEC_E_SECPKG_NOT_FOUND;
+    return (*info = package_list(package, 1)) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* A wide copy of an ANSI argument, for the length of a call. SEC_E_OK with NULL for NULL. */
+static SECURITY_STATUS widen(const char *text, WCHAR **wide)
+{
+    int size;
+
+    *wide = NULL;
+    if (!text) return SEC_E_OK;
+    if (!(size = MultiByteToWideChar(CP_ACP, 0, text, -1, NULL, 0))) return SEC_E_INVALID_PARAMETER;
+    if (!(*wide = malloc((size_t)size * sizeof(**wide)))) return SEC_E_INSUFFICIENT_MEMORY;
+    MultiByteToWideChar(CP_ACP, 0, text, -1, *wide, size);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS SEC_ENTRY QuerySecurityPackageInfoA(SEC_CHAR *name, PSecPkgInfoA *info)
+{
+    SECURITY_STATUS status;
+    WCHAR *wide;
+    enum package package;
+
+    TRACE("%s %p\n", name ? name : "(null)", info);
+    if (!info) return SEC_E_INVALID_PARAMETER;
+    if ((status = widen(name, &wide))) return status;
+    package = package_find(wide);
+    free(wide);
+    if (package == PACKAGES) return SEC_E_SECPKG_NOT_FOUND;
+    return (*info = package_list_ansi(package, 1)) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+SECURITY_STATUS SEC_ENTRY FreeContextBuffer(void *memory)
+{
+    TRACE("%p\n", memory);
+    caller_free(memory);
+    return SEC_E_OK;
+}
+
+/* --- credentials ------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WCHAR *package, ULONG use, void *logon_id,
+                                                    void *auth_data, SEC_GET_KEY_FN get_key, void *get_key_argument,
+                                                    PCredHandle handle, PTimeStamp expiry)
+{
+    struct credentials *credentials;
+    char text[LOG_WIDE_SIZE];
+    SECURITY_STATUS status;
+    TimeStamp end;
+
+    (void)principal;
+    (void)logon_id;
+    (void)get_key;
+    (void)get_key_argument;
+    TRACE("package %s use %#lx auth data %p handle %p\n", log_wide(text, package), (unsigned long)use, auth_data, handle);
+    if (package_find(package) == PACKAGES) return SEC_E_SECPKG_NOT_FOUND;
+    if ((status = credentials_create(use, auth_data, &credentials)))
+    {
+        TRACE("status %#lx\n", (unsigned long)status);
+        return status;
+    }
+    end = credentials->expiry;
+    if (!handle) status = SEC_E_INVALID_PARAMETER;
+    else status = handle_open(&credentials->object, handle);
+    if (status)
+    {
+        credentials_release(credentials);
+        return status;
+    }
+    if (expiry) *expiry = end;
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleA(SEC_CHAR *principal, SEC_CHAR *package, ULONG use, void *logon_id,
+                                                    void *auth_data, SEC_GET_KEY_FN get_key, void *get_key_argument,
+                                                    PCredHandle handle, PTimeStamp expiry)
+{
+    SECURITY_STATUS status;
+    WCHAR *wide;
+
+    (void)principal; /* Schannel has no use for it */
+    if ((status = widen(package, &wide))) return status;
+    status = AcquireCredentialsHandleW(NULL, wide, use, logon_id, auth_data, get_key, get_key_argument, handle, expiry);
+    free(wide);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY FreeCredentialsHandle(PCredHandle handle)
+{
+    struct object *object;
+
+    TRACE("%p\n", handle);
+    if (!(object = handle_close(handle, OBJECT_CREDENTIALS))) return SEC_E_INVALID_HANDLE;
+    object_release(object);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG attribute, void *buffer)
+{
+    struct credentials *credentials;
+    SECURITY_STATUS status;
+
+    TRACE("%p %#lx %p\n", handle, (unsigned long)attribute, buffer);
+    if (!(credentials = credentials_acquire(handle))) return SEC_E_INVALID_HANDLE;
+    status = credentials_query(credentials, attribute, buffer);
+    credentials_release(credentials);
+    return status;
+}
+
+/* No attribute of a credential that Schannel answers has a string in it. */
+SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG attribute, void *buffer)
+{
+    return QueryCredentialsAttributesW(handle, attribute, buffer);
+}
+
+/* --- handshake --------------------------------------------------------------------------------------------- */
+
+/* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)). */
+#define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
+
+static BOOL handle_given(const SecHandle *handle)
+{
+    return handle && handle->dwLower;
+}
+
+/* The first step: the context gets its handle only when it has something to continue with. */
+static SECURITY_STATUS begin(PCredHandle credential_handle, const WCHAR *target, ULONG requirements,
+                             struct handshake_input *input, struct handshake_output *output, PCtxtHandle new_handle,
+                             ULONG *attributes)
+{
+    struct credentials *credentials;
+    struct context *context = NULL;
+    SECURITY_STATUS status;
+
+    if (!(credentials = credentials_acquire(credential_handle))) return SEC_E_INVALID_HANDLE;
+    if (!(credentials->use & SECPKG_CRED_OUTBOUND)) status = SEC_E_NO_CREDENTIALS;
+    else status = context_create(credentials, target, requirements, input, &context);
+    if (!status)
+    {
+        struct handshake_input nothing = { .token = NULL };
+
+        context_lock(context);
+        status = context_step(context, requirements, &nothing, output, attributes);
+        context_unlock(context);
+    }
+    if (status == SEC_I_CONTINUE_NEEDED)
+    {
+        ULONG_PTR upper = credential_handle->dwUpper;
+        SECURITY_STATUS opened = new_handle ? handle_open(&context->object, new_handle) : SEC_E_INVALID_HANDLE;
+
+        if (opened) status = opened;
+        else new_handle->dwUpper = upper;
+    }
+    if (FAILED(status)) context_release(context);
+    credentials_release(credentials);
+    return status;
+}
+
+static SECURITY_STATUS proceed(PCtxtHandle handle, ULONG requirements, struct handshake_input *input,
+                               struct handshake_output *output, PCtxtHandle new_handle, ULONG *attributes)
+{
+    struct context *context = context_acquire(handle);
+    SECURITY_STATUS status;
+
+    if (!context) return SEC_E_INVALID_HANDLE;
+    context_lock(context);
+    status = context_step(context, requirements, input, output, attributes);
+    context_unlock(context);
+    context_release(context);
+    if (!FAILED(status) && new_handle && new_handle != handle) *new_handle = *handle;
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCtxtHandle handle, SEC_WCHAR *target,
+                                                     ULONG requirements, ULONG reserved1, ULONG data_rep,
+                                                     PSecBufferDesc input_desc, ULONG reserved2, PCtxtHandle new_handle,
+                                                     PSecBufferDesc output_desc, ULONG *attributes, PTimeStamp expiry)
+{
+    BOOL continuing = handle_given(handle);
+    struct handshake_output output;
+    struct handshake_input input;
+    char text[LOG_WIDE_SIZE];
+    SECURITY_STATUS status;
+    ULONG flags = 0;
+
+    (void)reserved1;
+    (void)data_rep;
+    (void)reserved2;
+    TRACE("credential %p context %p target %s requirements %#lx input %p output %p\n", credential, handle,
+          log_wide(text, target), (unsigned long)requirements, input_desc, output_desc);
+    if (expiry) expiry->QuadPart = 0;
+    if (requirements & (REFUSED_REQUIREMENTS | ISC_REQ_DATAGRAM)) status = SEC_E_UNSUPPORTED_FUNCTION;
+    else status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
+    if (!status) status = handshake_input_parse(input_desc, continuing, &input);
+    if (!status)
+        status = continuing ? proceed(handle, requirements, &input, &output, new_handle, &flags)
+                            : begin(credential, target, requirements, &input, &output, new_handle, &flags);
+    if (attributes) *attributes = flags;
+    TRACE("status %#lx attributes %#lx token %lu\n", (unsigned long)status, (unsigned long)flags,
+          !status || status == SEC_I_CONTINUE_NEEDED ? (unsigned long)output.token->cbBuffer : 0ul);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY InitializeSecurityContextA(PCredHandle credential, PCtxtHandle handle, SEC_CHAR *target,
+                                                     ULONG requirements, ULONG reserved1, ULONG data_rep,
+                                                     PSecBufferDesc input, ULONG reserved2, PCtxtHandle new_handle,
+                                                     PSecBufferDesc output, ULONG *attributes, PTimeStamp expiry)
+{
+    SECURITY_STATUS status;
+    WCHAR *wide;
+
+    if ((status = widen(target, &wide))) return status;
+    status = InitializeSecurityContextW(credential, handle, wide, requirements, reserved1, data_rep, input, reserved2,
+                                        new_handle, output, attributes, expiry);
+    free(wide);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle credential, PCtxtHandle handle, PSecBufferDesc input,
+                                                ULONG requirements, ULONG data_rep, PCtxtHandle new_handle,
+                                                PSecBufferDesc output, ULONG *attributes, PTimeStamp expiry)
+{
+    (void)data_rep;
+    (void)new_handle;
+    (void)attributes;
+    (void)expiry;
+    FIXME("credential %p context %p requirements %#lx input %p output %p: servers are not written yet\n", credential,
+          handle, (unsigned long)requirements, input, output);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS SEC_ENTRY ApplyControlToken(PCtxtHandle handle, PSecBufferDesc input)
+{
+    struct context *context;
+    SECURITY_STATUS status;
+
+    TRACE("%p %p\n", handle, input);
+    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
+    context_lock(context);
+    status = context_control(context, input);
+    context_unlock(context);
+    context_release(context);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY DeleteSecurityContext(PCtxtHandle handle)
+{
+    struct object *object;
+
+    TRACE("%p\n", handle);
+    if (!(object = handle_close(handle, OBJECT_CONTEXT))) return SEC_E_INVALID_HANDLE;
+    object_release(object);
+    return SEC_E_OK;
+}
+
+/* --- attributes -------------------------------------------------------------------------------------------- */
+
+typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer);
+
+static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, query_function *function)
+{
+    struct context *context = context_acquire(handle);
+    SECURITY_STATUS status;
+
+    TRACE("%p %#lx %p\n", handle, (unsigned long)attribute, buffer);
+    if (!context) return SEC_E_INVALID_HANDLE;
+    context_lock(context);
+    status = function(context, attribute, buffer);
+    context_unlock(context);
+    context_release(context);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY QueryContextAttributesW(PCtxtHandle handle, ULONG attribute, void *buffer)
+{
+    return query(handle, attribute, buffer, context_query);
+}
+
+SECURITY_STATUS SEC_ENTRY QueryContextAttributesA(PCtxtHandle handle, ULONG attribute, void *buffer)
+{
+    return query(handle, attribute, buffer, context_query_ansi);
+}
+
+static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULONG attribute, void *buffer, ULONG size)
+{
+    struct context *context = context_acquire(handle);
+
+    TRACE("%p %#lx %p %lu\n", handle, (unsigned long)attribute, buffer, (unsigned long)size);
+    if (!context) return SEC_E_INVALID_HANDLE;
+    context_release(context);
+    FIXME("attribute %#lx cannot be set yet\n", (unsigned long)attribute);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+/* --- messages ---------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS SEC_ENTRY EncryptMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message, ULONG sequence)
+{
+    struct context *context;
+    SECURITY_STATUS status;
+
+    (void)sequence; /* a stream counts for itself */
+    TRACE("%p %#lx %p\n", handle, (unsigned long)qop, message);
+    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
+    status = context_encrypt(context, qop, message);
+    context_release(context);
+    if (status) TRACE("status %#lx\n", (unsigned long)status);
+    return status;
+}
+
+SECURITY_STATUS SEC_ENTRY DecryptMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+{
+    struct context *context;
+    SECURITY_STATUS status;
+
+    (void)sequence;
+    TRACE("%p %p\n", handle, message);
+    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
+    status = context_decrypt(context, message);
+    context_release(context);
+    if (qop && !FAILED(status)) *qop = 0;
+    if (status) TRACE("status %#lx\n", (unsigned long)status);
+    return status;
+}
+
+/* The names these two had first, and still have in the DLL. */
+SECURITY_STATUS SEC_ENTRY SealMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message, ULONG sequence)
+{
+    return EncryptMessage(handle, qop, message, sequence);
+}
+
+SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+{
+    return DecryptMessage(handle, message, sequence, qop);
+}
+
+/* --- what TLS has no use for ------------------------------------------------------------------------------- */
+
+SECURITY_STATUS SEC_ENTRY CompleteAuthToken(PCtxtHandle handle, PSecBufferDesc token)
+{
+    TRACE("%p %p\n", handle, token);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS SEC_ENTRY MakeSignature(PCtxtHandle handle, ULONG qop, PSecBufferDesc message, ULONG sequence)
+{
+    (void)qop;
+    (void)sequence;
+    TRACE("%p %p\n", handle, message);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS SEC_ENTRY VerifySignature(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+{
+    (void)qop;
+    (void)sequence;
+    TRACE("%p %p\n", handle, message);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+/* Certificates are not mapped to accounts: Wine has none to map to. */
+SECURITY_STATUS SEC_ENTRY ImpersonateSecurityContext(PCtxtHandle handle)
+{
+    TRACE("%p\n", handle);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS SEC_ENTRY RevertSecurityContext(PCtxtHandle handle)
+{
+    TRACE("%p\n", handle);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+/* --- the tables -------------------------------------------------------------------------------------------- */
+
+/*
+ * Version 2 and above makes secur32 take SetContextAttributes; with 1 it leaves garbage in that slot. An empty slot
+ * is answered by secur32 itself with SEC_E_UNSUPPORTED_FUNCTION.
+ */
+static SecurityFunctionTableW table_w = {
+    .dwVersion = SECURITY_SUPPORT_PROVIDER_INTERFACE_VERSION_5,
+    .EnumerateSecurityPackagesW = EnumerateSecurityPackagesW,
+    .QueryCredentialsAttributesW = QueryCredentialsAttributesW,
+    .AcquireCredentialsHandleW = AcquireCredentialsHandleW,
+    .FreeCredentialsHandle = FreeCredentialsHandle,
+    .InitializeSecurityContextW = InitializeSecurityContextW,
+    .AcceptSecurityContext = AcceptSecurityContext,
+    .CompleteAuthToken = CompleteAuthToken,
+    .DeleteSecurityContext = DeleteSecurityContext,
+    .ApplyControlToken = ApplyControlToken,
+    .QueryContextAttributesW = QueryContextAttributesW,
+    .ImpersonateSecurityContext = ImpersonateSecurityContext,
+    .RevertSecurityContext = RevertSecurityContext,
+    .MakeSignature = MakeSignature,
+    .VerifySignature = VerifySignature,
+    .FreeContextBuffer = FreeContextBuffer,
+    .QuerySecurityPackageInfoW = QuerySecurityPackageInfoW,
+    .EncryptMessage = EncryptMessage,
+    .DecryptMessage = DecryptMessage,
+    .SetContextAttributesW = set_context_attributes,
+};
+
+static SecurityFunctionTableA table_a = {
+    .dwVersion = SECURITY_SUPPORT_PROVIDER_INTERFACE_VERSION_5,
+    .EnumerateSecurityPackagesA = EnumerateSecurityPackagesA,
+    .QueryCredentialsAttributesA = QueryCredentialsAttributesA,
+    .AcquireCredentialsHandleA = AcquireCredentialsHandleA,
+    .FreeCredentialHandle = FreeCredentialsHandle,
+    .InitializeSecurityContextA = InitializeSecurityContextA,
+    .AcceptSecurityContext = AcceptSecurityContext,
+    .CompleteAuthToken = CompleteAuthToken,
+    .DeleteSecurityContext = DeleteSecurityContext,
+    .ApplyControlToken = ApplyControlToken,
+    .QueryContextAttributesA = QueryContextAttributesA,
+    .ImpersonateSecurityContext = ImpersonateSecurityContext,
+    .RevertSecurityContext = RevertSecurityContext,
+    .MakeSignature = MakeSignature,
+    .VerifySignature = VerifySignature,
+    .FreeContextBuffer = FreeContextBuffer,
+    .QuerySecurityPackageInfoA = QuerySecurityPackageInfoA,
+    .EncryptMessage = EncryptMessage,
+    .DecryptMessage = DecryptMessage,
+    .SetContextAttributesA = set_context_attributes,
+};
+
+PSecurityFunctionTableW SEC_ENTRY InitSecurityInterfaceW(void)
+{
+    TRACE("\n");
+    return &table_w;
+}
+
+PSecurityFunctionTableA SEC_ENTRY InitSecurityInterfaceA(void)
+{
+    TRACE("\n");
+    return &table_a;
+}

@@ -1,0 +1,205 @@
+/*
+ * One step of Initialize- or AcceptSecurityContext: what comes in, what goes out, and what the caller is told about
+ * the bytes it gave.
+ *
+ * What a step does depends on the context's state, and the table at the end says it for each. Rules for all of them
+ * (Wine's tests/schannel.c, test_communication; Microsoft: "Extra Buffers Returned by Schannel"):
+ * - whole records are eaten, a part of one never: it comes back as EXTRA, or, if it is all there is, the call is
+ *   SEC_E_INCOMPLETE_MESSAGE and changes nothing but MISSING;
+ * - a token that does not fit is kept, with the answer that belongs to it, until the caller comes with more room;
+ * - a failed step gives the alert for the peer, if the caller asked for ISC_REQ_EXTENDED_ERROR.
+ */
+#include "context.h"
+#include "log.h"
+
+/* Requirements that Windows gives back as they were asked for. */
+#define ECHOED_FLAGS                                                                                         \
+    (ISC_REQ_MUTUAL_AUTH | ISC_REQ_USE_SUPPLIED_CREDS | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_CONNECTION |       \
+     ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY | ISC_REQ_MANUAL_CRED_VALIDATION)
+
+/* What holds for every stream, asked for or not. */
+#define STREAM_FLAGS (ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM)
+
+struct step
+{
+    ULONG requirements;
+    struct handshake_input *input;
+    struct handshake_output *output;
+    struct span rest; /* of the input: what is not eaten yet */
+};
+
+static SECURITY_STATUS incomplete(const struct step *step)
+{
+    if (step->input->token) handshake_input_missing(step->input, record_missing(step->input->received));
+    return SEC_E_INCOMPLETE_MESSAGE;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS hold(struct context *context, const struct step *step, SECURITY_STATUS status)
+{
+    struct held_answer *held = &context->held;
+    size_t size = step->input->received.size;
+
+    if (size && !(held->input = malloc(size))) return context_fail(context, SEC_E_INSUFFICIENT_MEMORY);
+    if (size) memcpy(held->input, step->input->received.data, size);
+    held->input_size = size;
+    held->status = status;
+    held->extra = step->rest.size;
+    held->waiting = TRUE;
+    return SEC_E_BUFFER_TOO_SMALL;
+}
+
+/* Gives the caller what the session has to say, and the answer that belongs to it. */
+static SECURITY_STATUS answer(struct context *context, struct step *step, SECURITY_STATUS status)
+{
+    SECURITY_STATUS written = handshake_output_write(step->output, session_output(context->session));
+
+    if (written == SEC_E_BUFFER_TOO_SMALL) return hold(context, step, status);
+    if (written) return context_fail(context, written);
+    session_output_taken(context->session);
+    handshake_input_extra(step->input, step->rest.size);
+    return status;
+}
+
+/* The call that could not be answered comes again, with the same input or with none. */
+static SECURITY_STATUS answer_held(struct context *context, struct step *step)
+{
+    struct held_answer *held = &context->held;
+    struct span given = step->input->received;
+    SECURITY_STATUS status = held->status;
+    BOOL repeated = given.size == held->input_size && (!given.size || !memcmp(given.data, held->input, given.size));
+
+    if (!handshake_output_fits(step->output, session_output(context->session).size)) return SEC_E_BUFFER_TOO_SMALL;
+    /* Other input than before has not been looked at: all of it is left over. */
+    step->rest.size = repeated ? held->extra : given.size;
+    free(held->input);
+    memset(held, 0, sizeof(*held));
+    return answer(context, step, status);
+}
+
+static SECURITY_STATUS answer_failure(struct context *context, struct step *step, SECURITY_STATUS status)
+{
+    struct span alert = session_output(context->session);
+    struct span nothing = { NULL, 0 };
+
+    WARN("the handshake ends with %#lx\n", (unsigned long)status);
+    if (!(step->requirements & ISC_REQ_EXTENDED_ERROR) || !handshake_output_fits(step->output, alert.size))
+        alert = nothing;
+    if (handshake_output_write(step->output, alert)) handshake_output_write(step->output, nothing);
+    session_output_taken(context->session);
+    return context_fail(context, status);
+}
+
+/* --- steps ------------------------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
+{
+    SECURITY_STATUS status = session_handshake(context->session, &step->rest);
+
+    switch (status)
+    {
+    case SEC_E_INCOMPLETE_MESSAGE:
+        return incomplete(step);
+    case SEC_I_CONTINUE_NEEDED:
+        return answer(context, step, status);
+    case SEC_E_OK:
+        context->state = CONTEXT_ESTABLISHED;
+        context->message_waiting = FALSE;
+        return answer(context, step, status);
+    default:
+        return answer_failure(context, step, status);
+    }
+}
+
+/* Reads the whole records in front that are no application data; data, and a part of a record, is left. */
+static SECURITY_STATUS read_messages(struct context *context, struct step *step)
+{
+    struct span rest = step->rest, record;
+    SECURITY_STATUS status;
+
+    while (!record_take(&rest, &record) && !session_holds_data(context->session, record))
+    {
+        status = session_process(context->session, record);
+        if (FAILED(status)) return status;
+        if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
+        step->rest = rest;
+    }
+    return SEC_E_OK;
+}
+
+/*
+ * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with whatever it found
+ * after the record: nothing, an empty token, or the records that follow, application data among them. Or it comes
+ * unasked and without input, which is how it asks for a renegotiation.
+ */
+static SECURITY_STATUS step_established(struct context *context, struct step *step)
+{
+    BOOL asked = context->message_waiting;
+    SECURITY_STATUS status;
+
+    if ((status = read_messages(context, step))) return answer_failure(context, step, status);
+    context->message_waiting = FALSE;
+
+    switch (session_pending(context->session))
+    {
+    case SESSION_PENDING_RENEGOTIATION:
+        context->state = CONTEXT_RENEGOTIATING;
+        return step_handshake(context, step);
+    case SESSION_PENDING_ANSWER:
+        if ((status = session_answer(context->session))) return answer_failure(context, step, status);
+        break;
+    case SESSION_PENDING_NOTHING:
+        if (asked || step->input->token || session_facts(context->session)->version >= 0x0304) break;
+        context->state = CONTEXT_RENEGOTIATING;
+        return step_handshake(context, step);
+    }
+    return answer(context, step, SEC_E_OK);
+}
+
+static SECURITY_STATUS step_shut_down(struct context *context, struct step *step)
+{
+    (void)context;
+    return incomplete(step);
+}
+
+static SECURITY_STATUS step_failed(struct context *context, struct step *step)
+{
+    struct span nothing = { NULL, 0 };
+
+    handshake_output_write(step->output, nothing);
+    return context->failure;
+}
+
+/* What ApplyControlToken ordered: input is not looked at (test_connection_shutdown). */
+static SECURITY_STATUS step_order(struct context *context, struct step *step)
+{
+    struct control_order order = context->order;
+
+    context->order.waiting = FALSE;
+    step->rest.size = 0;
+    if (!session_alert(context->session, order.level, order.alert)) return SEC_E_INTERNAL_ERROR;
+    if (context->state == CONTEXT_ESTABLISHED && order.alert == TLS1_ALERT_CLOSE_NOTIFY)
+        context->state = CONTEXT_SHUT_DOWN;
+    else if (context->state == CONTEXT_ESTABLISHED && order.level == TLS1_ALERT_FATAL)
+        context_fail(context, SEC_E_CONTEXT_EXPIRED);
+    return answer(context, step, SEC_E_OK);
+}
+
+static SECURITY_STATUS (*const steps[CONTEXT_STATES])(struct context *context, struct step *step) = {
+    [CONTEXT_HANDSHAKING] = step_handshake,   [CONTEXT_ESTABLISHED] = step_established,
+    [CONTEXT_RENEGOTIATING] = step_handshake, [CONTEXT_SHUT_DOWN] = step_shut_down,
+    [CONTEXT_FAILED] = step_failed,
+};
+
+SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
+                             struct handshake_output *output, ULONG *attributes)
+{
+    struct step step = { requirements, input, output, input->received };
+
+    context->requirements = requirements;
+    *attributes = STREAM_FLAGS | (requirements & ECHOED_FLAGS);
+    if (context->held.waiting) return answer_held(context, &step);
+    if (context->order.waiting) return step_order(context, &step);
+    return steps[context->state](context, &step);
+}

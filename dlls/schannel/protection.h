@@ -1,0 +1,68 @@
+/*
+ * Record protection, done directly: one direction of an AEAD suite, in the memory the record lies in.
+ *
+ * GnuTLS hands over the keys once it has agreed on them; the sequence number goes back and forth with it. What a
+ * record means is the session's business.
+ */
+#ifndef SCHANNEL_PROTECTION_H
+#define SCHANNEL_PROTECTION_H
+
+#include "session.h"
+#include <gnutls/crypto.h>
+
+#define CONTENT_CHANGE_CIPHER_SPEC 20
+#define CONTENT_ALERT 21
+#define CONTENT_HANDSHAKE 22
+#define CONTENT_APPLICATION_DATA 23
+
+struct protection
+{
+    gnutls_aead_cipher_hd_t aead; /* NULL: this direction is GnuTLS's */
+    uint64_t sequence;            /* of the next record */
+    uint8_t iv[12];               /* the whole nonce to be masked, or TLS 1.2's salt in front */
+    uint8_t explicit_nonce;       /* bytes of nonce a record carries */
+    uint8_t tag;
+    BOOL tls13;
+    uint16_t version; /* for the record header */
+};
+
+/* Takes over one direction; what was there before is forgotten. FALSE, and GnuTLS's again, on any failure. */
+BOOL protection_take_over(struct protection *protection, gnutls_session_t tls, BOOL reading,
+                          const struct suite *suite, uint16_t version);
+
+/* Gives a direction back: GnuTLS knows the sequence number again. The keys stay, for protection_resume. */
+void protection_hand_back(const struct protection *protection, gnutls_session_t tls, BOOL reading);
+
+/* Forgets the keys. */
+void protection_clear(struct protection *protection);
+
+/*
+ * Protects application data: fills header and trailer and encrypts data in place. header_size and trailer_size of
+ * the layout are room on entry (enough: the session looked) and what was written on return.
+ * SEC_E_ENCRYPT_FAILURE: the cipher failed.
+ */
+SECURITY_STATUS protection_seal(struct protection *protection, struct record_layout *layout);
+
+/* A record opened in place: what it is and where. */
+struct opened_content
+{
+    uint8_t type; /* CONTENT_* */
+    uint8_t *data;
+    size_t size;
+    size_t inner_size; /* of all that was encrypted: data, and TLS 1.3's type and padding */
+};
+
+/*
+ * Opens a record in place; its sequence number is used up only by protection_opened.
+ * SEC_E_MESSAGE_ALTERED (TLS 1.2) or SEC_E_DECRYPT_FAILURE (1.3): not authentic. SEC_E_ILLEGAL_MESSAGE: authentic,
+ * but no record.
+ */
+SECURITY_STATUS protection_open(struct protection *protection, uint8_t *record, size_t size,
+                                struct opened_content *content);
+void protection_opened(struct protection *protection);
+
+/* Puts an opened record back as it was, byte for byte: the same key, nonce and plaintext make the same bytes. */
+SECURITY_STATUS protection_close(struct protection *protection, uint8_t *record,
+                                 const struct opened_content *content);
+
+#endif

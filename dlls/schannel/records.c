@@ -1,0 +1,134 @@
+/*
+ * EncryptMessage and DecryptMessage: application data, record by record, in the caller's buffers.
+ */
+#include "context.h"
+#include "log.h"
+
+/* Why data cannot be sent, or SEC_E_OK. Needs send_lock. */
+static SECURITY_STATUS may_send(const struct context *context)
+{
+    switch (context->state)
+    {
+    case CONTEXT_ESTABLISHED:
+        /* What the peer asked for has to be said before more data is (Microsoft: DecryptMessage (Schannel)). */
+        return session_pending(context->session) == SESSION_PENDING_NOTHING ? SEC_E_OK : SEC_E_CONTEXT_EXPIRED;
+    case CONTEXT_HANDSHAKING:
+        return SEC_E_INVALID_HANDLE;
+    case CONTEXT_RENEGOTIATING:
+    case CONTEXT_SHUT_DOWN:
+        return SEC_E_CONTEXT_EXPIRED;
+    default:
+        return context->failure;
+    }
+}
+
+SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDesc *desc)
+{
+    struct stream_message message;
+    struct record_layout layout;
+    SECURITY_STATUS status;
+
+    if (qop) return SEC_E_QOP_NOT_SUPPORTED;
+    if ((status = stream_message_parse(desc, &message))) return status;
+    layout.header = message.header->pvBuffer;
+    layout.header_size = message.header->cbBuffer;
+    layout.data = message.data->pvBuffer;
+    layout.data_size = message.data->cbBuffer;
+    layout.trailer = message.trailer->pvBuffer;
+    layout.trailer_size = message.trailer->cbBuffer;
+
+    AcquireSRWLockExclusive(&context->send_lock);
+    if (!(status = may_send(context)))
+    {
+        /* Windows does not split a message either. */
+        if (layout.data_size > session_facts(context->session)->maximum_message) status = SEC_E_ENCRYPT_FAILURE;
+        else status = session_seal(context->session, &layout);
+    }
+    ReleaseSRWLockExclusive(&context->send_lock);
+    if (status) return status;
+
+    message.header->cbBuffer = (ULONG)layout.header_size;
+    message.trailer->cbBuffer = (ULONG)layout.trailer_size;
+    return SEC_E_OK;
+}
+
+/* The shortfall stands in two buffers; the pointer of the first stays, callers use it again
+ * (Wine's tests/schannel.c, test_communication). */
+static SECURITY_STATUS report_missing(struct stream_message *message, size_t missing)
+{
+    message->header->BufferType = SECBUFFER_MISSING;
+    message->header->cbBuffer = (ULONG)missing;
+    secbuf_set(message->data, SECBUFFER_MISSING, NULL, missing);
+    return SEC_E_INCOMPLETE_MESSAGE;
+}
+
+/* Where header, data, trailer and what follows the record lie in the caller's bytes. */
+static void report_layout(struct context *context, struct stream_message *message, size_t size,
+                          const struct opened_record *opened)
+{
+    BYTE *record = message->header->pvBuffer;
+    size_t given = message->header->cbBuffer;
+    size_t header = min(session_record_sizes(context->session).header, size);
+    BYTE *data = opened->data ? opened->data : record + header;
+
+    secbuf_set(message->header, SECBUFFER_STREAM_HEADER, record, header);
+    secbuf_set(message->data, SECBUFFER_DATA, data, opened->size);
+    secbuf_set(message->trailer, SECBUFFER_STREAM_TRAILER, data + opened->size,
+               (size_t)(record + size - (data + opened->size)));
+    if (given > size) secbuf_set(message->extra, SECBUFFER_EXTRA, record + size, given - size);
+}
+
+/* A record that is no application data: the session needs both directions for it. Needs receive_lock. */
+static SECURITY_STATUS process(struct context *context, struct span record)
+{
+    SECURITY_STATUS status;
+
+    AcquireSRWLockExclusive(&context->send_lock);
+    status = session_process(context->session, record);
+    if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
+    if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
+    if (FAILED(status)) context_fail(context, status);
+    ReleaseSRWLockExclusive(&context->send_lock);
+    return status;
+}
+
+/* Needs receive_lock. */
+static SECURITY_STATUS decrypt(struct context *context, struct stream_message *message)
+{
+    struct span given = { message->header->pvBuffer, message->header->cbBuffer }, record;
+    struct opened_record opened = { NULL, 0 };
+    SECURITY_STATUS status;
+
+    if (context->state == CONTEXT_HANDSHAKING) return SEC_E_INVALID_HANDLE;
+    if (context->state == CONTEXT_FAILED) return context->failure;
+    if (context->closed_by_peer) return SEC_I_CONTEXT_EXPIRED;
+    if (context->state == CONTEXT_RENEGOTIATING || session_pending(context->session) != SESSION_PENDING_NOTHING)
+        return SEC_E_CONTEXT_EXPIRED;
+
+    status = record_take(&given, &record);
+    if (status == SEC_E_INCOMPLETE_MESSAGE) return report_missing(message, record_missing(given));
+    if (status) return SEC_E_INVALID_TOKEN;
+
+    status = session_open(context->session, message->header->pvBuffer, record.size, &opened);
+    if (status == SEC_I_CONTINUE_NEEDED) status = process(context, record);
+    else if (FAILED(status))
+    {
+        AcquireSRWLockExclusive(&context->send_lock);
+        context_fail(context, status);
+        ReleaseSRWLockExclusive(&context->send_lock);
+    }
+    if (!FAILED(status)) report_layout(context, message, record.size, &opened);
+    return status;
+}
+
+SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc)
+{
+    struct stream_message message;
+    SECURITY_STATUS status;
+
+    if ((status = sealed_message_parse(desc, &message))) return status;
+    AcquireSRWLockExclusive(&context->receive_lock);
+    status = decrypt(context, &message);
+    ReleaseSRWLockExclusive(&context->receive_lock);
+    return status;
+}

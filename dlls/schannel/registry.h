@@ -1,0 +1,22 @@
+/*
+ * What the administrator says: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL.
+ */
+#ifndef SCHANNEL_REGISTRY_H
+#define SCHANNEL_REGISTRY_H
+
+#include "windows_sspi.h"
+
+/* SP_PROT_* bits of both sides, TLS and DTLS. */
+struct protocol_policy
+{
+    DWORD enabled;    /* may be used when a program names them */
+    DWORD by_default; /* used when it names none; always part of enabled */
+};
+
+/*
+ * Reads the Protocols key as it is now: Windows, too, applies changes to the next credential (Microsoft: "TLS
+ * registry settings"). A protocol without values has the default of its row.
+ */
+struct protocol_policy registry_protocols(void);
+
+#endif

@@ -1,0 +1,628 @@
+/*
+ * A session: one GnuTLS session whose wire is memory.
+ *
+ * GnuTLS pulls from `input`, which points into the caller's bytes for the length of one call and is then empty, and
+ * pushes into `output`. Once keys are agreed on, application data of AEAD suites never passes through GnuTLS's
+ * record layer: `sending` and `receiving` protect it in place. Whenever GnuTLS itself is to read or write a record,
+ * the sequence numbers are handed back to it before and taken over after (give_back, take_over).
+ */
+#include "session.h"
+#include "log.h"
+#include "priority.h"
+#include "protection.h"
+#include "status.h"
+#include <gnutls/gnutls.h>
+#include <errno.h>
+
+/* GnuTLS runs its own set-up when a program is loaded; a DLL must not, under the loader's lock. */
+GNUTLS_SKIP_GLOBAL_INIT
+
+struct session_profile
+{
+    gnutls_priority_t priority;
+    gnutls_certificate_credentials_t certificates;
+};
+
+struct bytes
+{
+    uint8_t *data;
+    size_t size, room;
+};
+
+struct session
+{
+    gnutls_session_t tls;
+    struct span input;
+    struct bytes output;
+    struct protection sending, receiving;
+
+    SECURITY_STATUS (*verify)(void *owner);
+    void *owner;
+    SECURITY_STATUS refusal; /* what verify said, if it refused */
+
+    enum session_pending pending;
+    BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
+    struct session_facts facts;
+};
+
+/* --- the library ------------------------------------------------------------------------------------------- */
+
+static void log_gnutls(int level, const char *line)
+{
+    (void)level;
+    log_tls_line(line);
+}
+
+/* GnuTLS asks for the time with each nonce and random number; msvcrt's time() takes 1.2 us under Wine. */
+static time_t cheap_time(time_t *out)
+{
+    FILETIME now;
+    time_t seconds;
+
+    GetSystemTimePreciseAsFileTime(&now);
+    seconds = (time_t)((((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime) - 116444736000000000) / 10000000);
+    if (out) *out = seconds;
+    return seconds;
+}
+
+static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
+{
+    (void)once;
+    (void)parameter;
+    (void)result;
+    gnutls_global_set_log_function(log_gnutls);
+    if (gnutls_global_init() < 0)
+    {
+        ERR("GnuTLS cannot be initialized\n");
+        return FALSE;
+    }
+    gnutls_global_set_time_function(cheap_time);
+    /* From level 9 on GnuTLS prints keys, and the environment can set the level: ours is the last word. */
+    gnutls_global_set_log_level(log_tls_enabled() ? 5 : 0);
+    return TRUE;
+}
+
+BOOL session_library_open(void)
+{
+    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+
+    return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
+}
+
+/* --- profiles ---------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile **out)
+{
+    struct session_profile *profile;
+    char text[PRIORITY_SIZE];
+
+    if (!priority_string(protocols, text)) return SEC_E_ALGORITHM_MISMATCH;
+    if (!(profile = calloc(1, sizeof(*profile)))) return SEC_E_INSUFFICIENT_MEMORY;
+    if (gnutls_priority_init2(&profile->priority, text, NULL, 0) < 0 ||
+        gnutls_certificate_allocate_credentials(&profile->certificates) < 0)
+    {
+        session_profile_destroy(profile);
+        return SEC_E_INSUFFICIENT_MEMORY;
+    }
+    *out = profile;
+    return SEC_E_OK;
+}
+
+void session_profile_destroy(struct session_profile *profile)
+{
+    if (!profile) return;
+    if (profile->priority) gnutls_priority_deinit(profile->priority);
+    if (profile->certificates) gnutls_certificate_free_credentials(profile->certificates);
+    free(profile);
+}
+
+/* --- the wire ---------------------------------------------------------------------------------------------- */
+
+static BOOL bytes_append(struct bytes *bytes, const void *data, size_t size)
+{
+    if (bytes->room - bytes->size < size)
+    {
+        size_t room = bytes->size + size + bytes->room;
+        uint8_t *more = realloc(bytes->data, room);
+
+        if (!more) return FALSE;
+        bytes->data = more;
+        bytes->room = room;
+    }
+    memcpy(bytes->data + bytes->size, data, size);
+    bytes->size += size;
+    return TRUE;
+}
+
+static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
+{
+    struct session *session = pointer;
+
+    if (bytes_append(&session->output, data, size)) return (ssize_t)size;
+    gnutls_transport_set_errno(session->tls, ENOMEM);
+    return -1;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
+{
+    struct session *session = pointer;
+    struct span taken;
+
+    if (size > session->input.size) size = session->input.size;
+    if (!span_take(&session->input, size, &taken) || !taken.size)
+    {
+        gnutls_transport_set_errno(session->tls, EAGAIN);
+        return -1;
+    }
+    memcpy(data, taken.data, taken.size);
+    return (ssize_t)taken.size;
+}
+
+struct span session_output(const struct session *session)
+{
+    struct span output = { session->output.data, session->output.size };
+    return output;
+}
+
+void session_output_taken(struct session *session)
+{
+    free(session->output.data);
+    memset(&session->output, 0, sizeof(session->output));
+}
+
+SECURITY_STATUS record_take(struct span *input, struct span *record)
+{
+    size_t length;
+
+    if (input->size < RECORD_HEADER_SIZE) return SEC_E_INCOMPLETE_MESSAGE;
+    if (input->data[0] < CONTENT_CHANGE_CIPHER_SPEC || input->data[0] > CONTENT_APPLICATION_DATA || input->data[1] != 3)
+        return SEC_E_INVALID_TOKEN;
+    length = (size_t)input->data[3] << 8 | input->data[4];
+    if (length > RECORD_FRAGMENT_MAX) return SEC_E_ILLEGAL_MESSAGE;
+    return span_take(input, RECORD_HEADER_SIZE + length, record) ? SEC_E_OK : SEC_E_INCOMPLETE_MESSAGE;
+}
+
+size_t record_missing(struct span part)
+{
+    if (part.size < RECORD_HEADER_SIZE) return RECORD_HEADER_SIZE - part.size;
+    return RECORD_HEADER_SIZE + ((size_t)part.data[3] << 8 | part.data[4]) - part.size;
+}
+
+/* --- creation ---------------------------------------------------------------------------------------------- */
+
+/* Called by GnuTLS with the peer's certificates known, before it uses what they signed. */
+static int verify_peer(gnutls_session_t tls)
+{
+    struct session *session = gnutls_session_get_ptr(tls);
+
+    session->refusal = session->verify(session->owner);
+    return session->refusal == SEC_E_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* Called by GnuTLS for each whole handshake message. */
+static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                        const gnutls_datum_t *message)
+{
+    struct session *session = gnutls_session_get_ptr(tls);
+
+    (void)when;
+    if (!incoming) return 0;
+    session->handshake_message = TRUE;
+    /* KeyUpdate, update_requested (RFC 8446, 4.6.3); the message comes without its own header. */
+    if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && message->size == 1 && message->data[0] == 1)
+        session->pending = SESSION_PENDING_ANSWER;
+    return 0;
+}
+
+static SECURITY_STATUS offer_application_protocols(struct session *session, struct span list)
+{
+    gnutls_datum_t names[64];
+    unsigned count = 0;
+    struct span name;
+
+    while (list.size)
+    {
+        if (count == ARRAY_SIZE(names)) return SEC_E_INVALID_TOKEN;
+        if (!span_take_vector(&list, 1, &name) || !name.size) return SEC_E_INVALID_TOKEN;
+        names[count].data = (unsigned char *)name.data;
+        names[count++].size = (unsigned)name.size;
+    }
+    if (!count) return SEC_E_OK;
+    return gnutls_alpn_set_protocols(session->tls, names, count, 0) < 0 ? SEC_E_INVALID_TOKEN : SEC_E_OK;
+}
+
+SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
+{
+    /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
+    unsigned flags = GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP |
+                     GNUTLS_NO_STATUS_REQUEST | GNUTLS_NO_AUTO_REKEY;
+    const char *name = config->server_name;
+    SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
+    struct session *session;
+
+    if (!(session = calloc(1, sizeof(*session)))) return SEC_E_INSUFFICIENT_MEMORY;
+    if (gnutls_init(&session->tls, flags) < 0) goto done;
+    gnutls_session_set_ptr(session->tls, session);
+    gnutls_transport_set_ptr(session->tls, session);
+    gnutls_transport_set_push_function(session->tls, push);
+    gnutls_transport_set_pull_function(session->tls, pull);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
+    if (gnutls_priority_set(session->tls, config->profile->priority) < 0) goto done;
+    if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, config->profile->certificates) < 0) goto done;
+    if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0) goto done;
+    session->verify = config->verify;
+    session->owner = config->owner;
+    if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
+    if ((status = offer_application_protocols(session, config->application_protocols))) goto done;
+
+    *out = session;
+    session = NULL;
+    status = SEC_E_OK;
+
+done:
+    session_destroy(session);
+    return status;
+}
+
+void session_destroy(struct session *session)
+{
+    if (!session) return;
+    protection_clear(&session->sending);
+    protection_clear(&session->receiving);
+    if (session->tls) gnutls_deinit(session->tls);
+    free(session->output.data);
+    free(session);
+}
+
+/* --- facts ------------------------------------------------------------------------------------------------- */
+
+static const struct
+{
+    gnutls_protocol_t gnutls;
+    DWORD protocol; /* both sides' bits */
+    USHORT version;
+} versions[] = {
+    /* clang-format off */
+    { GNUTLS_TLS1_3, SP_PROT_TLS1_3, 0x0304 },
+    { GNUTLS_TLS1_2, SP_PROT_TLS1_2, 0x0303 },
+    { GNUTLS_TLS1_1, SP_PROT_TLS1_1, 0x0302 },
+    { GNUTLS_TLS1_0, SP_PROT_TLS1_0, 0x0301 },
+    { GNUTLS_SSL3,   SP_PROT_SSL3,   0x0300 },
+    /* clang-format on */
+};
+
+static const struct
+{
+    gnutls_group_t gnutls;
+    USHORT id; /* IANA, TLS Supported Groups */
+    USHORT bits;
+} groups[] = {
+    /* clang-format off */
+    { GNUTLS_GROUP_X25519,    0x001d, 255 },
+    { GNUTLS_GROUP_SECP256R1, 0x0017, 256 },
+    { GNUTLS_GROUP_SECP384R1, 0x0018, 384 },
+    { GNUTLS_GROUP_SECP521R1, 0x0019, 521 },
+    { GNUTLS_GROUP_FFDHE2048, 0x0100, 2048 },
+    { GNUTLS_GROUP_FFDHE3072, 0x0101, 3072 },
+    { GNUTLS_GROUP_FFDHE4096, 0x0102, 4096 },
+    /* clang-format on */
+};
+
+static void learn_facts(struct session *session)
+{
+    struct session_facts *facts = &session->facts;
+    gnutls_protocol_t version = gnutls_protocol_get_version(session->tls);
+    gnutls_group_t group = gnutls_group_get(session->tls);
+    const char *name = gnutls_ciphersuite_get(session->tls);
+    unsigned i;
+
+    memset(facts, 0, sizeof(*facts));
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        if (versions[i].gnutls != version) continue;
+        facts->protocol = versions[i].protocol & PROTOCOLS_CLIENT;
+        facts->version = versions[i].version;
+    }
+    for (i = 0; i < ARRAY_SIZE(groups); i++)
+    {
+        if (groups[i].gnutls != group) continue;
+        facts->group = groups[i].id;
+        facts->exchange_bits = groups[i].bits;
+    }
+    facts->suite = name ? suite_of_name(name) : NULL;
+    facts->resumed = gnutls_session_is_resumed(session->tls) != 0;
+    facts->maximum_message = (ULONG)min(gnutls_record_get_max_size(session->tls), RECORD_DATA_MAX);
+    if (!facts->suite) ERR("suite %s has no row\n", name ? name : "(none)");
+}
+
+const struct session_facts *session_facts(const struct session *session)
+{
+    return &session->facts;
+}
+
+struct record_sizes session_record_sizes(const struct session *session)
+{
+    return suite_record_sizes(session->facts.suite, session->facts.protocol);
+}
+
+unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX])
+{
+    unsigned i, count = 0;
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
+
+    if (!peers) return 0;
+    for (i = 0; i < count && i < PEER_CHAIN_MAX; i++)
+    {
+        chain[i].data = peers[i].data;
+        chain[i].size = peers[i].size;
+    }
+    return i;
+}
+
+struct span session_application_protocol(const struct session *session)
+{
+    gnutls_datum_t name = { NULL, 0 };
+    struct span protocol = { NULL, 0 };
+
+    if (gnutls_alpn_get_selected_protocol(session->tls, &name) < 0) return protocol;
+    protocol.data = name.data;
+    protocol.size = name.size;
+    return protocol;
+}
+
+size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size)
+{
+    gnutls_datum_t data = { NULL, 0 };
+
+    if (gnutls_session_channel_binding(session->tls, GNUTLS_CB_TLS_UNIQUE, &data) < 0) return 0;
+    size = min(size, data.size);
+    memcpy(binding, data.data, size);
+    gnutls_free(data.data);
+    return size;
+}
+
+size_t session_id(const struct session *session, uint8_t id[32])
+{
+    size_t size = 32;
+
+    return gnutls_session_get_id(session->tls, id, &size) < 0 ? 0 : size;
+}
+
+/* --- whose record layer ------------------------------------------------------------------------------------ */
+
+static void give_back(struct session *session)
+{
+    protection_hand_back(&session->sending, session->tls, FALSE);
+    protection_hand_back(&session->receiving, session->tls, TRUE);
+}
+
+static void take_over(struct session *session)
+{
+    const struct session_facts *facts = &session->facts;
+
+    protection_take_over(&session->sending, session->tls, FALSE, facts->suite, facts->version);
+    protection_take_over(&session->receiving, session->tls, TRUE, facts->suite, facts->version);
+}
+
+/* --- handshake --------------------------------------------------------------------------------------------- */
+
+BOOL session_alert(struct session *session, unsigned level, unsigned alert)
+{
+    BOOL sent;
+
+    give_back(session);
+    sent = gnutls_alert_send(session->tls, level, alert) == GNUTLS_E_SUCCESS;
+    if (session->sending.aead) take_over(session);
+    return sent;
+}
+
+/* The end: the reason for the caller, and the alert for the peer. */
+static SECURITY_STATUS fail(struct session *session, int error)
+{
+    SECURITY_STATUS status;
+
+    if (error == GNUTLS_E_FATAL_ALERT_RECEIVED || error == GNUTLS_E_WARNING_ALERT_RECEIVED)
+    {
+        unsigned alert = gnutls_alert_get(session->tls);
+
+        WARN("the peer sent alert %u (%s)\n", alert, gnutls_alert_get_name(alert));
+        return status_of_alert(alert);
+    }
+    if ((status = session->refusal)) gnutls_alert_send(session->tls, GNUTLS_AL_FATAL, alert_of_status(status));
+    else
+    {
+        status = status_of_gnutls(error);
+        gnutls_alert_send_appropriate(session->tls, error);
+    }
+    WARN("%s (%d): status %#lx\n", gnutls_strerror(error), error, (unsigned long)status);
+    return status;
+}
+
+/* What is wrong with the peer's bytes before GnuTLS sees them. */
+static SECURITY_STATUS fail_framing(struct session *session, SECURITY_STATUS status)
+{
+    gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
+                      status == SEC_E_ILLEGAL_MESSAGE ? GNUTLS_A_RECORD_OVERFLOW : GNUTLS_A_UNEXPECTED_MESSAGE);
+    WARN("no TLS record: status %#lx\n", (unsigned long)status);
+    return status;
+}
+
+static BOOL wants_more(int error)
+{
+    return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
+}
+
+SECURITY_STATUS session_handshake(struct session *session, struct span *input)
+{
+    size_t size = input->size, spoken = session->output.size;
+    SECURITY_STATUS status;
+    struct span record;
+    int error;
+
+    if (session->sending.aead) give_back(session);
+    protection_clear(&session->sending);
+    protection_clear(&session->receiving);
+    session->pending = SESSION_PENDING_NOTHING;
+
+    for (;;)
+    {
+        error = gnutls_handshake(session->tls);
+        /* A warning before the end of the handshake (unrecognized_name, as a rule) ends nothing. */
+        if (error == GNUTLS_E_WARNING_ALERT_RECEIVED) continue;
+        if (!error) break;
+        if (!wants_more(error)) return fail(session, error);
+
+        status = record_take(input, &record);
+        if (status == SEC_E_INCOMPLETE_MESSAGE)
+        {
+            if (input->size == size && session->output.size == spoken) return SEC_E_INCOMPLETE_MESSAGE;
+            return SEC_I_CONTINUE_NEEDED;
+        }
+        if (status) return fail_framing(session, status);
+        session->input = record;
+    }
+    session->pending = SESSION_PENDING_NOTHING;
+    learn_facts(session);
+    if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
+    take_over(session);
+    return SEC_E_OK;
+}
+
+/* --- records ----------------------------------------------------------------------------------------------- */
+
+/* The suites that GnuTLS protects itself: CBC, and what is older. */
+static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
+{
+    struct record_sizes sizes = session_record_sizes(session);
+    size_t spoken = session->output.size, framed = sizes.header + layout->data_size;
+    SECURITY_STATUS status = SEC_E_ENCRYPT_FAILURE;
+    uint8_t *record;
+    size_t size;
+
+    if (gnutls_record_send(session->tls, layout->data, layout->data_size) == (ssize_t)layout->data_size)
+    {
+        record = session->output.data + spoken;
+        size = session->output.size - spoken;
+        if (size >= framed && size - framed <= sizes.trailer)
+        {
+            memcpy(layout->header, record, sizes.header);
+            if (layout->data_size) memcpy(layout->data, record + sizes.header, layout->data_size);
+            memcpy(layout->trailer, record + framed, size - framed);
+            layout->header_size = sizes.header;
+            layout->trailer_size = size - framed;
+            status = SEC_E_OK;
+        }
+    }
+    session->output.size = spoken;
+    return status;
+}
+
+SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout)
+{
+    struct record_sizes sizes = session_record_sizes(session);
+
+    if (layout->header_size < sizes.header || layout->trailer_size < sizes.trailer) return SEC_E_BUFFER_TOO_SMALL;
+    if (session->sending.aead) return protection_seal(&session->sending, layout);
+    return seal_through_gnutls(session, layout);
+}
+
+static SECURITY_STATUS open_through_gnutls(struct session *session, uint8_t *record, size_t size,
+                                           struct opened_record *opened)
+{
+    struct record_sizes sizes = session_record_sizes(session);
+    ssize_t received;
+
+    session->input.data = record;
+    session->input.size = size;
+    opened->data = record + min(sizes.header, size);
+    received = gnutls_record_recv(session->tls, opened->data, size - min(sizes.header, size));
+    session->input.size = 0;
+    opened->size = received > 0 ? (size_t)received : 0;
+    /* GnuTLS passes over records without data, and says so with "again". */
+    if (received >= 0 || wants_more((int)received)) return SEC_E_OK;
+    return fail(session, (int)received);
+}
+
+SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size, struct opened_record *opened)
+{
+    struct opened_content content;
+    SECURITY_STATUS status;
+
+    if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
+    if (!session->receiving.aead) return open_through_gnutls(session, record, size, opened);
+
+    if ((status = protection_open(&session->receiving, record, size, &content))) return status;
+    if (content.type != CONTENT_APPLICATION_DATA)
+    {
+        status = protection_close(&session->receiving, record, &content);
+        return status ? status : SEC_I_CONTINUE_NEEDED;
+    }
+    protection_opened(&session->receiving);
+    opened->data = content.data;
+    opened->size = content.size;
+    return SEC_E_OK;
+}
+
+BOOL session_holds_data(struct session *session, struct span record)
+{
+    struct opened_content content;
+    BOOL holds = FALSE;
+    uint8_t *copy;
+
+    if (record.data[0] != CONTENT_APPLICATION_DATA) return FALSE;
+    if (session->facts.version < 0x0304) return TRUE;
+    if (!session->receiving.aead || !(copy = malloc(record.size))) return TRUE;
+    memcpy(copy, record.data, record.size);
+    /* What cannot be opened is left to DecryptMessage, which says so. */
+    if (protection_open(&session->receiving, copy, record.size, &content)) holds = TRUE;
+    else holds = content.type == CONTENT_APPLICATION_DATA;
+    SecureZeroMemory(copy, record.size);
+    free(copy);
+    return holds;
+}
+
+SECURITY_STATUS session_process(struct session *session, struct span record)
+{
+    SECURITY_STATUS status = SEC_E_OK;
+    uint8_t data[1];
+    ssize_t received;
+
+    give_back(session);
+    session->handshake_message = FALSE;
+    session->input = record;
+    received = gnutls_record_recv(session->tls, data, sizeof(data));
+    session->input.size = 0;
+
+    if (received > 0) status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
+    else if (!received) status = SEC_I_CONTEXT_EXPIRED;
+    else if (received == GNUTLS_E_REHANDSHAKE)
+    {
+        session->pending = SESSION_PENDING_RENEGOTIATION;
+        status = SEC_I_RENEGOTIATE;
+    }
+    else if (received == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        WARN("warning alert %u\n", gnutls_alert_get(session->tls));
+    else if (!wants_more((int)received)) status = fail(session, (int)received);
+    else if (session->handshake_message) status = SEC_I_RENEGOTIATE;
+
+    take_over(session);
+    return status;
+}
+
+enum session_pending session_pending(const struct session *session)
+{
+    return session->pending;
+}
+
+SECURITY_STATUS session_answer(struct session *session)
+{
+    int error;
+
+    if (session->pending != SESSION_PENDING_ANSWER) return SEC_E_OK;
+    session->pending = SESSION_PENDING_NOTHING;
+    give_back(session);
+    error = gnutls_session_key_update(session->tls, 0);
+    if (error < 0) return fail(session, error);
+    take_over(session);
+    return SEC_E_OK;
+}

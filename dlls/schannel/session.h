@@ -1,0 +1,169 @@
+/*
+ * A session: one GnuTLS session whose wire is memory.
+ *
+ * Bytes of the peer are arguments, bytes for the peer gather in the session until they are taken. Whole records
+ * go in, never parts of one. A session is not thread-safe; what may run at the same time is said below, and the
+ * context's two locks see to it.
+ */
+#ifndef SCHANNEL_SESSION_H
+#define SCHANNEL_SESSION_H
+
+#include "windows_sspi.h"
+#include "span.h"
+#include "suites.h"
+
+/* Every protocol has two SP_PROT_* bits; the server's is the lower one. */
+#define PROTOCOLS_CLIENT 0xaaaaaaaau
+#define PROTOCOLS_SERVER 0x55555555u
+
+#define RECORD_HEADER_SIZE 5     /* of every TLS record */
+#define RECORD_DATA_MAX 16384    /* bytes of application data in one record, Windows' cbMaximumMessage */
+#define RECORD_FRAGMENT_MAX 18432 /* bytes after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
+#define PEER_CHAIN_MAX 32        /* certificates of a peer that are looked at */
+
+/*
+ * Cuts a whole record off the front of `input`. SEC_E_INCOMPLETE_MESSAGE: there is only a part of one;
+ * SEC_E_INVALID_TOKEN: these bytes start no record of TLS; SEC_E_ILLEGAL_MESSAGE: it is longer than any may be.
+ */
+SECURITY_STATUS record_take(struct span *input, struct span *record);
+
+/* How many bytes a part of a record wants: those of its header first, then the rest. */
+size_t record_missing(struct span part);
+
+/* Sets GnuTLS up, once in the process; to be called before anything else here, not from DllMain. FALSE when that
+ * failed. */
+BOOL session_library_open(void);
+
+/* What a credential prepares once for all its sessions. */
+struct session_profile;
+
+/*
+ * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. SEC_E_ALGORITHM_MISMATCH when there is none
+ * among them, SEC_E_INSUFFICIENT_MEMORY. The caller destroys it, after the last session made from it.
+ */
+SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile **profile);
+void session_profile_destroy(struct session_profile *profile); /* NULL is fine */
+
+struct session;
+
+struct session_config
+{
+    const struct session_profile *profile; /* has to outlive the session */
+    const char *server_name;               /* ASCII, for the server_name extension; NULL: send none */
+    struct span application_protocols;     /* ALPN names, each after its length in one byte; may be empty */
+
+    /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do. What
+     * is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
+    SECURITY_STATUS (*verify)(void *owner);
+    void *owner;
+};
+
+/*
+ * SEC_E_INVALID_TOKEN: the ALPN list is none. SEC_E_INSUFFICIENT_MEMORY. Nothing of the configuration but profile
+ * and owner is kept.
+ */
+SECURITY_STATUS session_create(const struct session_config *config, struct session **session);
+void session_destroy(struct session *session); /* NULL is fine */
+
+/*
+ * Takes the handshake further: eats whole records from the front of `input` until the handshake is done, fails, or
+ * no whole record is left. The next call after success starts a renegotiation (TLS 1.2 and before).
+ *
+ * SEC_E_OK: done. SEC_I_CONTINUE_NEEDED: the peer has to say more. SEC_E_INCOMPLETE_MESSAGE: nothing was eaten and
+ * there was nothing to say. Anything else is the end of the session, and its output is the alert for the peer.
+ */
+SECURITY_STATUS session_handshake(struct session *session, struct span *input);
+
+/* What the session has to say to the peer: valid until the session is used again; taken: forget it. */
+struct span session_output(const struct session *session);
+void session_output_taken(struct session *session);
+
+/*
+ * Puts an alert into the output. FALSE when GnuTLS cannot (any more).
+ */
+BOOL session_alert(struct session *session, unsigned level, unsigned alert);
+
+/* How the bytes of one protected record lie in the caller's memory. */
+struct record_layout
+{
+    uint8_t *header;
+    size_t header_size; /* room, then what was written */
+    uint8_t *data;
+    size_t data_size;
+    uint8_t *trailer;
+    size_t trailer_size; /* room, then what was written */
+};
+
+/*
+ * Protects data where it lies, between a header and a trailer. At the same time another thread may be in
+ * session_open. The data must not be more than RECORD_DATA_MAX.
+ * SEC_E_BUFFER_TOO_SMALL: header or trailer have less than session_record_sizes; nothing is written.
+ */
+SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout);
+
+/* What a record turned out to hold. */
+struct opened_record
+{
+    uint8_t *data; /* application data, inside the record */
+    size_t size;
+};
+
+/*
+ * Opens one whole record of application data in place, header included in `size`.
+ * SEC_I_CONTINUE_NEEDED: it is no application data; the record is as it was, and session_process will read it.
+ * SEC_E_MESSAGE_ALTERED or SEC_E_DECRYPT_FAILURE: it is not what the peer sent.
+ */
+SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size, struct opened_record *opened);
+
+/*
+ * Reads a record that is no application data; no other call may run meanwhile.
+ * SEC_E_OK: nothing the caller needs to know (a part of a message, a warning). SEC_I_RENEGOTIATE: a whole handshake
+ * message; session_pending tells what it asks for. SEC_I_CONTEXT_EXPIRED: close_notify. Anything else: the peer's
+ * fatal alert, or what is wrong with the record.
+ */
+SECURITY_STATUS session_process(struct session *session, struct span record);
+
+/* TRUE when the record, left as it is, is application data the session can open next. */
+BOOL session_holds_data(struct session *session, struct span record);
+
+/* What received handshake messages ask of us. */
+enum session_pending
+{
+    SESSION_PENDING_NOTHING,
+    SESSION_PENDING_ANSWER,        /* session_answer has something to say (KeyUpdate) */
+    SESSION_PENDING_RENEGOTIATION, /* session_handshake has to be called (HelloRequest) */
+};
+enum session_pending session_pending(const struct session *session);
+
+/* Puts the answer to what is pending into the output. */
+SECURITY_STATUS session_answer(struct session *session);
+
+/* What was negotiated; valid once session_handshake gave SEC_E_OK. */
+struct session_facts
+{
+    DWORD protocol;            /* one SP_PROT_* bit of this side */
+    USHORT version;            /* on the wire: 0x0303 is TLS 1.2 */
+    const struct suite *suite; /* NULL: one without a row */
+    USHORT group;              /* IANA, 0: none */
+    USHORT exchange_bits;      /* size of the exchange key, 0 where a certificate's key is it */
+    ULONG maximum_message;     /* bytes of data in one record: RECORD_DATA_MAX, or less if the peer takes less */
+    BOOL resumed;
+};
+const struct session_facts *session_facts(const struct session *session);
+
+/* Room the records of this session need around their data. */
+struct record_sizes session_record_sizes(const struct session *session);
+
+/* The peer's certificates, leaf first, DER; how many. Borrowed until the next handshake. */
+unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX]);
+
+/* The ALPN name in use, or an empty span. Borrowed. */
+struct span session_application_protocol(const struct session *session);
+
+/* tls-unique channel binding (RFC 5929, 3) into `binding`; its size, or 0 when there is none (TLS 1.3). */
+size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size);
+
+/* The session id the server gave: its size, up to 32 bytes. */
+size_t session_id(const struct session *session, uint8_t id[32]);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * A run of bytes that somebody else owns, and the one way to cut it.
+ */
+#ifndef SCHANNEL_SPAN_H
+#define SCHANNEL_SPAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+struct span
+{
+    const uint8_t *data;
+    size_t size; /* in bytes; data may be NULL when it is 0 */
+};
+
+/* Cuts `size` bytes off the front into `taken`; FALSE, and nothing changed, when there are fewer. */
+static inline bool span_take(struct span *span, size_t size, struct span *taken)
+{
+    if (span->size < size) return false;
+    taken->data = span->data;
+    taken->size = size;
+    if (size) span->data += size;
+    span->size -= size;
+    return true;
+}
+
+/* Cuts a big-endian number of 1 to 4 bytes off the front. */
+static inline bool span_take_number(struct span *span, size_t bytes, uint32_t *number)
+{
+    struct span field;
+    size_t i;
+
+    if (!span_take(span, bytes, &field)) return false;
+    for (*number = 0, i = 0; i < bytes; i++) *number = *number << 8 | field.data[i];
+    return true;
+}
+
+/* Cuts a vector off the front: its length in `bytes` bytes, then that many bytes (RFC 8446, 3.4). */
+static inline bool span_take_vector(struct span *span, size_t bytes, struct span *vector)
+{
+    struct span rest = *span;
+    uint32_t size;
+
+    if (!span_take_number(&rest, bytes, &size) || !span_take(&rest, size, vector)) return false;
+    *span = rest;
+    return true;
+}
+
+#endif

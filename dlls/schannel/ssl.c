@@ -1,0 +1,108 @@
+/*
+ * The Ssl* exports: what was in the DLL before there was SSPI, and some of what came long after.
+ *
+ * mingw-w64 declares them without the calling convention the real DLL's 32-bit names show (@8, @16), so the functions
+ * have names of their own here and get Windows' in schannel.spec.
+ */
+#include "windows_sspi.h"
+#include "log.h"
+
+BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags);
+BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags);
+BOOL WINAPI ssl_crack_certificate(BYTE *certificate, DWORD size, DWORD flags, X509Certificate **cracked);
+void WINAPI ssl_free_certificate(X509Certificate *cracked);
+BOOL WINAPI ssl_generate_key_pair(void *certificates, char *name, char *password, DWORD bits);
+void WINAPI ssl_generate_random_bits(BYTE *bytes, LONG size);
+DWORD WINAPI ssl_get_maximum_key_size(DWORD reserved);
+DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c);
+DWORD WINAPI open_performance_data(WCHAR *name);
+DWORD WINAPI collect_performance_data(WCHAR *query, void **data, DWORD *size, DWORD *types);
+DWORD CDECL close_performance_data(void);
+
+/* SslEmptyCacheA (SCHANNEL.@): no session is ever kept, so the cache is empty. */
+BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags)
+{
+    TRACE("%s %#lx\n", target ? target : "(null)", (unsigned long)flags);
+    return TRUE;
+}
+
+/* SslEmptyCacheW (SCHANNEL.@) */
+BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags)
+{
+    char text[LOG_WIDE_SIZE];
+
+    TRACE("%s %#lx\n", log_wide(text, target), (unsigned long)flags);
+    return TRUE;
+}
+
+/* SslCrackCertificate (SCHANNEL.@): not written yet. */
+BOOL WINAPI ssl_crack_certificate(BYTE *certificate, DWORD size, DWORD flags, X509Certificate **cracked)
+{
+    FIXME("%p %lu %#lx %p: not written yet\n", certificate, (unsigned long)size, (unsigned long)flags, cracked);
+    return FALSE;
+}
+
+/* SslFreeCertificate (SCHANNEL.@): there is none to free. */
+void WINAPI ssl_free_certificate(X509Certificate *cracked)
+{
+    TRACE("%p\n", cracked);
+}
+
+/* SslGenerateKeyPair (SCHANNEL.@): not written yet. */
+BOOL WINAPI ssl_generate_key_pair(void *certificates, char *name, char *password, DWORD bits)
+{
+    (void)name;
+    (void)password;
+    FIXME("%p %lu bits: not written yet\n", certificates, (unsigned long)bits);
+    return FALSE;
+}
+
+/* SslGenerateRandomBits (SCHANNEL.@) */
+void WINAPI ssl_generate_random_bits(BYTE *bytes, LONG size)
+{
+    HCRYPTPROV provider;
+
+    TRACE("%p %ld\n", bytes, (long)size);
+    if (!bytes || size <= 0) return;
+    /* The caller cannot be told of a failure, so it must not take a constant for chance. */
+    if (!CryptAcquireContextW(&provider, NULL, NULL, PROV_RSA_FULL, CRYPT_VERIFYCONTEXT) ||
+        !CryptGenRandom(provider, (DWORD)size, bytes))
+        RaiseException(STATUS_NO_MEMORY, EXCEPTION_NONCONTINUABLE, 0, NULL);
+    CryptReleaseContext(provider, 0);
+}
+
+/* SslGetMaximumKeySize (SCHANNEL.@): not written yet. */
+DWORD WINAPI ssl_get_maximum_key_size(DWORD reserved)
+{
+    FIXME("%#lx: not written yet\n", (unsigned long)reserved);
+    return 0;
+}
+
+/* SslLoadCertificate (SCHANNEL.@): no header has it. */
+DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c)
+{
+    FIXME("%p %p %p: not written yet\n", a, b, c);
+    return 0;
+}
+
+/* OpenSslPerformanceData, CollectSslPerformanceData, CloseSslPerformanceData (SCHANNEL.@): perflib's three, with
+ * nothing to count. */
+DWORD WINAPI open_performance_data(WCHAR *name)
+{
+    (void)name;
+    return ERROR_SUCCESS;
+}
+
+DWORD WINAPI collect_performance_data(WCHAR *query, void **data, DWORD *size, DWORD *types)
+{
+    (void)query;
+    (void)data;
+    if (size) *size = 0;
+    if (types) *types = 0;
+    return ERROR_SUCCESS;
+}
+
+DWORD CDECL close_performance_data(void)
+{
+    return ERROR_SUCCESS;
+}

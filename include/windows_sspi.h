@@ -1,0 +1,51 @@
+/*
+ * The one way to include Windows' security headers: in their order, with the defines they want, and with what
+ * some versions of them lack. Newer headers win: every addition here is guarded.
+ */
+#ifndef WINDOWS_SSPI_H
+#define WINDOWS_SSPI_H
+
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT 0x0A00 /* Windows 10 */
+#endif
+#define WIN32_LEAN_AND_MEAN
+#define SECURITY_WIN32
+#define SCHANNEL_USE_BLACKLISTS /* SCH_CREDENTIALS and TLS_PARAMETERS */
+#define _NO_KSECDD_IMPORT_      /* else sspi.h declares the functions we define as imported */
+
+#include <windows.h>
+#include <winternl.h> /* UNICODE_STRING, for schannel.h */
+#include <wincrypt.h>
+#include <sspi.h>
+#include <schannel.h>
+
+#ifndef UNISP_NAME_W
+#error "schannel.h did not give the package names"
+#endif
+
+/* Context requirements that came after mingw-w64 10 (values: sspi.h of the Windows 11 SDK). */
+#ifndef ISC_REQ_MESSAGES
+#define ISC_REQ_MESSAGES 0x0000000100000000
+#endif
+#ifndef SECURITY_SUPPORT_PROVIDER_INTERFACE_VERSION_5
+#define SECURITY_SUPPORT_PROVIDER_INTERFACE_VERSION_5 5
+#endif
+
+/* EncryptMessage's fQOP bit for an alert instead of data (sspi.h). */
+#ifndef SECQOP_WRAP_OOB_DATA
+#define SECQOP_WRAP_OOB_DATA 0x40000000
+#endif
+
+/* ALG_IDs that wincrypt.h of some mingw versions lacks. */
+#ifndef CALG_ECDH_EPHEM
+#define CALG_ECDH_EPHEM 0x0000ae06
+#endif
+#ifndef CALG_ECDSA
+#define CALG_ECDSA 0x00002203
+#endif
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#endif
+
+#endif
