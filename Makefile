@@ -14,8 +14,8 @@ WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
           -Wimplicit-fallthrough
 comma  := ,
 
-# -mstackrealign: Windows promises 32-bit code a stack aligned to 4 bytes, SSE wants 16.
-ARCH_CFLAGS_i686  = -march=pentium4 -mtune=generic -mstackrealign
+# -mstackrealign: Windows promises 32-bit code a stack aligned to 4 bytes; gcc's code, and SSE, want 16.
+ARCH_CFLAGS_i686  = -mstackrealign
 ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 
 SRCS    = $(wildcard dlls/schannel/*.c)
@@ -25,7 +25,7 @@ HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-TOOLS = sspi-client
+TOOLS = sspi-client trust-ca
 
 all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
 
@@ -38,6 +38,14 @@ build/.host: deps/host.sh
 
 build/.host-test: deps/host.sh build/.host
 	deps/host.sh test
+	@touch $@
+
+# Wine's test framework is two headers of its source package.
+build/include/wine/test.h: deps/lock | build/.host
+	@mkdir -p build/include/wine
+	deps/fetch.sh build/deps/tarballs wine
+	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/include/wine --strip-components=3 --no-anchored \
+	    include/wine/test.h include/wine/debug.h
 	@touch $@
 
 # --- GnuTLS and what it stands on ----------------------------------------------------------------------------------
@@ -75,9 +83,9 @@ build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 	@$(1)-w64-mingw32-windres -Ibuild/$(1) $$< $$@
 
 # Symbols go to a file of their own; what is shipped has none. No time stamp: the same sources, the same bytes.
-build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/schannel.def build/$(1)/version.o
+build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
 	@echo "  LINK    $$@"
-	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$^ $$($(1)_LIBS)
+	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps,$$^) $$($(1)_LIBS)
 	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full build/$(1)/schannel.dll.debug
 	@$(1)-w64-mingw32-strip --strip-all -o $$@ $$@.full
 	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=build/$(1)/schannel.dll.debug $$@
@@ -89,6 +97,21 @@ build/$(1)/tools/%.exe: tools/%.c Makefile | build/$(1)/.deps
 	@mkdir -p $$(@D)
 	@echo "  CC      $(1) $$<"
 	@$$($(1)_CC) $$($(1)_FLAGS) -municode -o $$@ $$< -lsecur32 -lcrypt32 -lversion -lws2_32 -static-libgcc
+
+# Tests. A room's test links the rooms; one named sspi_* comes through the door and links nothing of ours.
+$(1)_ROOMS = $$(filter-out %/main.o %/exports.o %/lsa.o %/ssl.o,$$($(1)_OBJS))
+$(1)_TEST_FLAGS = $$(filter-out -Wconversion -Wshadow,$$($(1)_FLAGS)) -Itests -isystem build/include
+
+build/$(1)/tests/%.o: tests/%.c Makefile build/include/wine/test.h | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -c -o $$@ $$<
+
+build/$(1)/tests/sspi_%.exe: build/$(1)/tests/sspi_%.o build/$(1)/tests/door.o
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -lws2_32 -static-libgcc
+
+build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
 -include $$(wildcard build/$(1)/*/*.d build/$(1)/*/*/*.d)
 endef

@@ -13,6 +13,9 @@
 #define SCHANNEL_USE_BLACKLISTS /* SCH_CREDENTIALS and TLS_PARAMETERS */
 #define _NO_KSECDD_IMPORT_      /* else sspi.h declares the functions we define as imported */
 
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
 #include <windows.h>
 #include <winternl.h> /* UNICODE_STRING, for schannel.h */
 #include <wincrypt.h>

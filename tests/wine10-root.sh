@@ -26,6 +26,7 @@ make_root() {
         apt-get -q update
         apt-get -q install -y --no-install-recommends wine wine64 wine32:i386 openssl' >>"$dir.log" 2>&1 ||
         { tail -n 5 "$dir.log" >&2; return 1; }
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$dir/etc/hosts"
     rm -rf "$dir/var/cache/apt/archives" "$dir/var/lib/apt/lists"
     : >"$dir/.ready"
 }

@@ -10,6 +10,8 @@
 #include <ws2tcpip.h>
 #include <stdio.h>
 
+#define NO_LENGTH (~0ull) /* the answer did not say how long it is */
+
 struct options
 {
     const WCHAR *host, *port, *path; /* of the URL */
@@ -36,7 +38,7 @@ struct connection
     BYTE *received; /* what came and is not used yet */
     DWORD received_size, received_room;
     ULONG64 body;       /* bytes of the answer's body */
-    ULONG64 expected;   /* what Content-Length promised, or ~0 */
+    ULONG64 expected;   /* what Content-Length promised, or NO_LENGTH */
     BOOL closed_proper; /* the peer said close_notify */
 };
 
@@ -509,7 +511,7 @@ static DWORD take_head(struct connection *connection, struct head *head, const c
     {
         const char *length = strstr(head->text, "Content-Length: ");
 
-        connection->expected = length ? strtoull(length + 16, NULL, 10) : ~0ull;
+        connection->expected = length ? strtoull(length + 16, NULL, 10) : NO_LENGTH;
     }
     return i;
 }
@@ -597,7 +599,7 @@ static int fetch(struct connection *connection, FILE *file)
     printf(options.quiet ? "body %llu %s\n" : "body            %llu bytes, %s", connection->body,
            connection->closed_proper ? "closed properly" : "cut off");
     if (!options.quiet) printf(", %.1f MB/s\n", (double)connection->body / 1e6 / (seconds > 0 ? seconds : 1));
-    if (connection->expected != ~0ull && connection->expected != connection->body)
+    if (connection->expected != NO_LENGTH && connection->expected != connection->body)
     {
         fprintf(stderr, "the body should have had %llu bytes\n", connection->expected);
         return 1;
@@ -609,7 +611,7 @@ int wmain(int argc, WCHAR **argv);
 
 int wmain(int argc, WCHAR **argv)
 {
-    struct connection connection = { .socket = INVALID_SOCKET, .expected = ~0ull };
+    struct connection connection = { .socket = INVALID_SOCKET, .expected = NO_LENGTH };
     PSecurityFunctionTableW(WINAPI * init)(void);
     FILE *file = NULL;
     WSADATA data;

@@ -68,6 +68,40 @@ static SECURITY_STATUS status_of_verdict(DWORD error)
     return SEC_E_CERT_UNKNOWN;
 }
 
+/*
+ * What the chain itself is reproached with. Wine's policy looks at some of it only: a chain whose issuer is nowhere
+ * to be found passes it (tests/validation.c). The first row that applies is the reason.
+ */
+static const struct
+{
+    DWORD trust;
+    SECURITY_STATUS status;
+} reproaches[] = {
+    /* clang-format off */
+    { CERT_TRUST_IS_NOT_SIGNATURE_VALID,   SEC_E_CERT_UNKNOWN },
+    { CERT_TRUST_IS_PARTIAL_CHAIN,         SEC_E_UNTRUSTED_ROOT },
+    { CERT_TRUST_IS_UNTRUSTED_ROOT,        SEC_E_UNTRUSTED_ROOT },
+    { CERT_TRUST_IS_CYCLIC,                SEC_E_UNTRUSTED_ROOT },
+    { CERT_TRUST_IS_EXPLICIT_DISTRUST,     SEC_E_UNTRUSTED_ROOT },
+    { CERT_TRUST_IS_NOT_TIME_VALID,        SEC_E_CERT_EXPIRED },
+    { CERT_TRUST_IS_NOT_VALID_FOR_USAGE,   SEC_E_CERT_WRONG_USAGE },
+    /* clang-format on */
+};
+
+/* Said by their own rules (revocation_doubts), or about what no TLS server needs. */
+#define TRUST_PASSED_OVER                                                                                    \
+    (CERT_TRUST_IS_REVOKED | CERT_TRUST_REVOCATION_STATUS_UNKNOWN | CERT_TRUST_IS_OFFLINE_REVOCATION |       \
+     CERT_TRUST_NO_ISSUANCE_CHAIN_POLICY)
+
+static SECURITY_STATUS status_of_trust(DWORD trust)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(reproaches); i++)
+        if (trust & reproaches[i].trust) return reproaches[i].status;
+    return trust & ~TRUST_PASSED_OVER ? SEC_E_CERT_UNKNOWN : SEC_E_OK;
+}
+
 /* The three that ask for revocation exclude each other (Microsoft: SCHANNEL_CRED); the widest wins. */
 static DWORD chain_flags(DWORD flags)
 {
@@ -119,6 +153,7 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const WCHAR *name, DWOR
     if (!CertVerifyCertificateChainPolicy(CERT_CHAIN_POLICY_SSL, chain, &policy, &verdict)) goto done;
 
     status = status_of_verdict(verdict.dwError);
+    if (!status) status = status_of_trust(trust);
     if (!status && revocation) status = revocation_doubts(trust, flags);
     if (status) WARN("refused: trust %#lx, verdict %#lx\n", (unsigned long)trust, (unsigned long)verdict.dwError);
 

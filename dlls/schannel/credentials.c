@@ -30,10 +30,6 @@ struct request
 
 static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct request *request)
 {
-    TRACE("SCHANNEL_CRED: %lu certificates, protocols %#lx, strengths %lu to %lu, %lu algorithms, flags %#lx\n",
-          (unsigned long)cred->cCreds, (unsigned long)cred->grbitEnabledProtocols,
-          (unsigned long)cred->dwMinimumCipherStrength, (unsigned long)cred->dwMaximumCipherStrength,
-          (unsigned long)cred->cSupportedAlgs, (unsigned long)cred->dwFlags);
     request->wanted = cred->grbitEnabledProtocols;
     request->older = TRUE;
     request->flags = cred->dwFlags;
@@ -45,8 +41,6 @@ static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct requ
 
 static SECURITY_STATUS read_sch_credentials(const SCH_CREDENTIALS *cred, struct request *request)
 {
-    TRACE("SCH_CREDENTIALS: %lu certificates, %lu TLS parameters, flags %#lx\n", (unsigned long)cred->cCreds,
-          (unsigned long)cred->cTlsParameters, (unsigned long)cred->dwFlags);
     if (cred->cTlsParameters > SCH_CRED_MAX_SUPPORTED_PARAMETERS || (cred->cTlsParameters && !cred->pTlsParameters))
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (cred->cTlsParameters) request->denied = cred->pTlsParameters[0].grbitDisabledProtocols;

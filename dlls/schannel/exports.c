@@ -1,6 +1,6 @@
 /*
- * SSPI's doors: each traces, finds the object, calls one function of a room, and gives the reference back. ANSI ends
- * here. At the bottom are the two function tables, through which secur32, and so nearly every program, comes in.
+ * SSPI's doors: each finds the object, calls one function of a room, gives the reference back, and traces what was
+ * asked and answered in one line. ANSI ends here. At the bottom are the two function tables, through which secur32, and so nearly every program, comes in.
  *
  * A handle's dwUpper is secur32's and never read. It is copied, because secur32 itself fills it in only for
  * SEC_E_OK and SEC_I_CONTINUE_NEEDED, and a caller without secur32 compares handles.
@@ -12,12 +12,17 @@
 #include "log.h"
 #include "package.h"
 #include "secbuf.h"
+#include "status.h"
+
+/* A status in a line of the log: its word and its number. */
+#define STATUS "%s (%#lx)"
+#define STATUS_ARGS(status) status_name(status), (unsigned long)(status)
 
 /* --- the package ------------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS SEC_ENTRY EnumerateSecurityPackagesW(ULONG *count, PSecPkgInfoW *list)
 {
-    TRACE("%p %p\n", count, list);
+    TRACE("count %p list %p\n", count, list);
     if (!count || !list) return SEC_E_INVALID_PARAMETER;
     if (!(*list = package_list(0, PACKAGES))) return SEC_E_INSUFFICIENT_MEMORY;
     *count = PACKAGES;
@@ -94,23 +99,18 @@ SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WC
     (void)logon_id;
     (void)get_key;
     (void)get_key_argument;
-    TRACE("package %s use %#lx auth data %p handle %p\n", log_wide(text, package), (unsigned long)use, auth_data, handle);
-    if (package_find(package) == PACKAGES) return SEC_E_SECPKG_NOT_FOUND;
-    if ((status = credentials_create(use, auth_data, &credentials)))
+    if (package_find(package) == PACKAGES) status = SEC_E_SECPKG_NOT_FOUND;
+    else status = credentials_create(use, auth_data, &credentials);
+    if (!status)
     {
-        TRACE("status %#lx\n", (unsigned long)status);
-        return status;
+        end = credentials->expiry;
+        status = handle ? handle_open(&credentials->object, handle) : SEC_E_INVALID_PARAMETER;
+        if (status) credentials_release(credentials);
+        else if (expiry) *expiry = end;
     }
-    end = credentials->expiry;
-    if (!handle) status = SEC_E_INVALID_PARAMETER;
-    else status = handle_open(&credentials->object, handle);
-    if (status)
-    {
-        credentials_release(credentials);
-        return status;
-    }
-    if (expiry) *expiry = end;
-    return SEC_E_OK;
+    TRACE("package %s use %#lx auth data %p handle %p: " STATUS "\n", log_wide(text, package), (unsigned long)use,
+          auth_data, handle, STATUS_ARGS(status));
+    return status;
 }
 
 SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleA(SEC_CHAR *principal, SEC_CHAR *package, ULONG use, void *logon_id,
@@ -127,14 +127,20 @@ SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleA(SEC_CHAR *principal, SEC_CHA
     return status;
 }
 
+/* The object goes away when the last call that uses it returns. */
+static SECURITY_STATUS close_object(SecHandle *handle, enum object_kind kind, const char *door)
+{
+    struct object *object = handle_close(handle, kind);
+    SECURITY_STATUS status = object ? SEC_E_OK : SEC_E_INVALID_HANDLE;
+
+    object_release(object);
+    if (log_enabled(LOG_TRACE)) log_line(LOG_TRACE, door, "%p: " STATUS "\n", handle, STATUS_ARGS(status));
+    return status;
+}
+
 SECURITY_STATUS SEC_ENTRY FreeCredentialsHandle(PCredHandle handle)
 {
-    struct object *object;
-
-    TRACE("%p\n", handle);
-    if (!(object = handle_close(handle, OBJECT_CREDENTIALS))) return SEC_E_INVALID_HANDLE;
-    object_release(object);
-    return SEC_E_OK;
+    return close_object(handle, OBJECT_CREDENTIALS, __func__);
 }
 
 SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG attribute, void *buffer)
@@ -142,10 +148,11 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG 
     struct credentials *credentials;
     SECURITY_STATUS status;
 
-    TRACE("%p %#lx %p\n", handle, (unsigned long)attribute, buffer);
-    if (!(credentials = credentials_acquire(handle))) return SEC_E_INVALID_HANDLE;
-    status = credentials_query(credentials, attribute, buffer);
+    if (!(credentials = credentials_acquire(handle))) status = SEC_E_INVALID_HANDLE;
+    else status = credentials_query(credentials, attribute, buffer);
     credentials_release(credentials);
+    TRACE("credential %p attribute %#lx buffer %p: " STATUS "\n", handle, (unsigned long)attribute, buffer,
+          STATUS_ARGS(status));
     return status;
 }
 
@@ -228,8 +235,6 @@ SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCt
     (void)reserved1;
     (void)data_rep;
     (void)reserved2;
-    TRACE("credential %p context %p target %s requirements %#lx input %p output %p\n", credential, handle,
-          log_wide(text, target), (unsigned long)requirements, input_desc, output_desc);
     if (expiry) expiry->QuadPart = 0;
     if (requirements & (REFUSED_REQUIREMENTS | ISC_REQ_DATAGRAM)) status = SEC_E_UNSUPPORTED_FUNCTION;
     else status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
@@ -238,8 +243,9 @@ SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCt
         status = continuing ? proceed(handle, requirements, &input, &output, new_handle, &flags)
                             : begin(credential, target, requirements, &input, &output, new_handle, &flags);
     if (attributes) *attributes = flags;
-    TRACE("status %#lx attributes %#lx token %lu\n", (unsigned long)status, (unsigned long)flags,
-          !status || status == SEC_I_CONTINUE_NEEDED ? (unsigned long)output.token->cbBuffer : 0ul);
+    TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS " attributes %#lx token %lu\n",
+          credential, handle, log_wide(text, target), (unsigned long)requirements, input_desc, STATUS_ARGS(status),
+          (unsigned long)flags, FAILED(status) ? 0ul : (unsigned long)output.token->cbBuffer);
     return status;
 }
 
@@ -276,51 +282,54 @@ SECURITY_STATUS SEC_ENTRY ApplyControlToken(PCtxtHandle handle, PSecBufferDesc i
     struct context *context;
     SECURITY_STATUS status;
 
-    TRACE("%p %p\n", handle, input);
-    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
-    context_lock(context);
-    status = context_control(context, input);
-    context_unlock(context);
-    context_release(context);
+    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
+    else
+    {
+        context_lock(context);
+        status = context_control(context, input);
+        context_unlock(context);
+        context_release(context);
+    }
+    TRACE("context %p input %p: " STATUS "\n", handle, input, STATUS_ARGS(status));
     return status;
 }
 
 SECURITY_STATUS SEC_ENTRY DeleteSecurityContext(PCtxtHandle handle)
 {
-    struct object *object;
-
-    TRACE("%p\n", handle);
-    if (!(object = handle_close(handle, OBJECT_CONTEXT))) return SEC_E_INVALID_HANDLE;
-    object_release(object);
-    return SEC_E_OK;
+    return close_object(handle, OBJECT_CONTEXT, __func__);
 }
 
 /* --- attributes -------------------------------------------------------------------------------------------- */
 
 typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer);
 
-static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, query_function *function)
+static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, query_function *function,
+                             const char *door)
 {
     struct context *context = context_acquire(handle);
-    SECURITY_STATUS status;
+    SECURITY_STATUS status = SEC_E_INVALID_HANDLE;
 
-    TRACE("%p %#lx %p\n", handle, (unsigned long)attribute, buffer);
-    if (!context) return SEC_E_INVALID_HANDLE;
-    context_lock(context);
-    status = function(context, attribute, buffer);
-    context_unlock(context);
-    context_release(context);
+    if (context)
+    {
+        context_lock(context);
+        status = function(context, attribute, buffer);
+        context_unlock(context);
+        context_release(context);
+    }
+    if (log_enabled(LOG_TRACE))
+        log_line(LOG_TRACE, door, "context %p attribute %#lx buffer %p: " STATUS "\n", handle,
+                 (unsigned long)attribute, buffer, STATUS_ARGS(status));
     return status;
 }
 
 SECURITY_STATUS SEC_ENTRY QueryContextAttributesW(PCtxtHandle handle, ULONG attribute, void *buffer)
 {
-    return query(handle, attribute, buffer, context_query);
+    return query(handle, attribute, buffer, context_query, __func__);
 }
 
 SECURITY_STATUS SEC_ENTRY QueryContextAttributesA(PCtxtHandle handle, ULONG attribute, void *buffer)
 {
-    return query(handle, attribute, buffer, context_query_ansi);
+    return query(handle, attribute, buffer, context_query_ansi, __func__);
 }
 
 static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULONG attribute, void *buffer, ULONG size)
@@ -342,11 +351,10 @@ SECURITY_STATUS SEC_ENTRY EncryptMessage(PCtxtHandle handle, ULONG qop, PSecBuff
     SECURITY_STATUS status;
 
     (void)sequence; /* a stream counts for itself */
-    TRACE("%p %#lx %p\n", handle, (unsigned long)qop, message);
-    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
-    status = context_encrypt(context, qop, message);
+    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
+    else status = context_encrypt(context, qop, message);
     context_release(context);
-    if (status) TRACE("status %#lx\n", (unsigned long)status);
+    TRACE("context %p qop %#lx message %p: " STATUS "\n", handle, (unsigned long)qop, message, STATUS_ARGS(status));
     return status;
 }
 
@@ -356,12 +364,11 @@ SECURITY_STATUS SEC_ENTRY DecryptMessage(PCtxtHandle handle, PSecBufferDesc mess
     SECURITY_STATUS status;
 
     (void)sequence;
-    TRACE("%p %p\n", handle, message);
-    if (!(context = context_acquire(handle))) return SEC_E_INVALID_HANDLE;
-    status = context_decrypt(context, message);
+    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
+    else status = context_decrypt(context, message);
     context_release(context);
     if (qop && !FAILED(status)) *qop = 0;
-    if (status) TRACE("status %#lx\n", (unsigned long)status);
+    TRACE("context %p message %p: " STATUS "\n", handle, message, STATUS_ARGS(status));
     return status;
 }
 

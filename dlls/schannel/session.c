@@ -14,8 +14,7 @@
 #include <gnutls/gnutls.h>
 #include <errno.h>
 
-/* GnuTLS runs its own set-up when a program is loaded; a DLL must not, under the loader's lock. */
-GNUTLS_SKIP_GLOBAL_INIT
+#define WARNINGS_MAX 8 /* GnuTLS takes 16 a session and then calls it an error of its own */
 
 struct session_profile
 {
@@ -42,6 +41,8 @@ struct session
 
     enum session_pending pending;
     BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
+    size_t unfinished;      /* bytes it was given since the last whole one */
+    unsigned warnings;      /* alerts received during handshakes */
     struct session_facts facts;
 };
 
@@ -208,6 +209,7 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     (void)when;
     if (!incoming) return 0;
     session->handshake_message = TRUE;
+    session->unfinished = 0;
     /* KeyUpdate, update_requested (RFC 8446, 4.6.3); the message comes without its own header. */
     if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && message->size == 1 && message->data[0] == 1)
         session->pending = SESSION_PENDING_ANSWER;
@@ -447,6 +449,15 @@ static SECURITY_STATUS fail_framing(struct session *session, SECURITY_STATUS sta
     return status;
 }
 
+/* GnuTLS looks at a message's size when it is whole, and it may say it has 16 MiB. FALSE: enough of that. */
+static BOOL give_record(struct session *session, struct span record)
+{
+    session->unfinished += record.size;
+    if (session->unfinished > MESSAGE_MAX) return FALSE;
+    session->input = record;
+    return TRUE;
+}
+
 static BOOL wants_more(int error)
 {
     return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
@@ -467,8 +478,12 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     for (;;)
     {
         error = gnutls_handshake(session->tls);
-        /* A warning before the end of the handshake (unrecognized_name, as a rule) ends nothing. */
-        if (error == GNUTLS_E_WARNING_ALERT_RECEIVED) continue;
+        /* A warning before the end of the handshake (unrecognized_name, as a rule) ends nothing; many do. */
+        if (error == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        {
+            if (session->warnings++ < WARNINGS_MAX) continue;
+            return fail(session, GNUTLS_E_UNEXPECTED_PACKET);
+        }
         if (!error) break;
         if (!wants_more(error)) return fail(session, error);
 
@@ -479,7 +494,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
             return SEC_I_CONTINUE_NEEDED;
         }
         if (status) return fail_framing(session, status);
-        session->input = record;
+        if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     }
     session->pending = SESSION_PENDING_NOTHING;
     learn_facts(session);
@@ -589,7 +604,7 @@ SECURITY_STATUS session_process(struct session *session, struct span record)
 
     give_back(session);
     session->handshake_message = FALSE;
-    session->input = record;
+    if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     received = gnutls_record_recv(session->tls, data, sizeof(data));
     session->input.size = 0;
 

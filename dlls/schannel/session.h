@@ -19,6 +19,7 @@
 #define RECORD_HEADER_SIZE 5     /* of every TLS record */
 #define RECORD_DATA_MAX 16384    /* bytes of application data in one record, Windows' cbMaximumMessage */
 #define RECORD_FRAGMENT_MAX 18432 /* bytes after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
+#define MESSAGE_MAX 0x20000       /* bytes of records a handshake message may take, and warnings between messages */
 #define PEER_CHAIN_MAX 32        /* certificates of a peer that are looked at */
 
 /*

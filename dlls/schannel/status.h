@@ -14,6 +14,9 @@ SECURITY_STATUS status_of_alert(unsigned alert);
  * that should not happen. Alerts received do not come here: see status_of_alert. */
 SECURITY_STATUS status_of_gnutls(int error);
 
+/* A status as a word, for the log; "status" for one without a row here. Static. */
+const char *status_name(SECURITY_STATUS status);
+
 /* The alert that tells the peer why its certificate was refused with `status`. */
 unsigned alert_of_status(SECURITY_STATUS status);
 

@@ -1,0 +1,646 @@
+#!/usr/bin/env python3
+"""Runs the tests: every test program in every Wine there is, against servers on loopback.
+
+    tests/run.py [--only NAME] [--wine 8|10] [--arch x86_64|i686]
+    tests/run.py --serve                only starts the servers and prints the environment a test wants
+
+Prints a line for each test that did not pass, a count for each program, and at the end
+"N passed, N failed, N skipped". What a program can test by itself is in its C file; what needs a look from outside
+(the wire, the prefix, the file) is here, in the functions marked @check.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore", DeprecationWarning)  # ssl's, about TLS 1.0: it is meant
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build"
+WORK = BUILD / "check"
+PKI = WORK / "pki"
+
+passed = failed = skipped = 0
+
+
+def report(verdict, name, detail=""):
+    """One test's verdict. Passes are counted, the rest is shown."""
+    global passed, failed, skipped
+    if verdict == "PASS":
+        passed += 1
+        return
+    if verdict == "FAIL":
+        failed += 1
+    else:
+        skipped += 1
+    print(f"  {verdict}  {name}" + (f": {detail}" if detail else ""), flush=True)
+
+
+# --- certificates -------------------------------------------------------------------------------------------------
+
+
+def certificate(name, subject, issuer=None, ca=False, key="--key-type=rsa --bits=2048", days=(-1, 60), extra=""):
+    """Makes PKI/name.{key,pem} with certtool, signed by issuer (or by itself)."""
+    template = f'cn = "{subject}"\n{extra}'
+    start, end = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + day * 86400)) for day in days)
+    template += f'activation_date = "{start}"\nexpiration_date = "{end}"\n'
+    if ca:
+        template += "ca\ncert_signing_key\ncrl_signing_key\n"
+    else:
+        template += "signing_key\nencryption_key\n"
+    (PKI / f"{name}.tmpl").write_text(template)
+    tool = ["certtool", "--no-text"]
+    run = lambda *args: subprocess.run([*tool, *args], cwd=PKI, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run("--generate-privkey", *key.split(), "--outfile", f"{name}.key")
+    common = ["--template", f"{name}.tmpl", "--load-privkey", f"{name}.key", "--outfile", f"{name}.pem"]
+    if issuer:
+        run("--generate-certificate", *common, "--load-ca-certificate", f"{issuer}.pem", "--load-ca-privkey", f"{issuer}.key")
+    else:
+        run("--generate-self-signed", *common)
+
+
+def make_pki():
+    """A root, an intermediate, and leaves good and bad. Made once a day: they do not live long."""
+    stamp = PKI / ".made"
+    if stamp.exists() and time.time() - stamp.stat().st_mtime < 86400 and stamp.read_text() == pki_version():
+        return
+    shutil.rmtree(PKI, ignore_errors=True)
+    PKI.mkdir(parents=True)
+    server = 'dns_name = "localhost"\nip_address = "127.0.0.1"\ntls_www_server\n'
+    ecdsa = "--key-type=ecdsa --curve=secp256r1"
+    certificate("root", "Test Root", ca=True)
+    certificate("intermediate", "Test Intermediate", "root", ca=True)
+    certificate("rsa", "localhost", "intermediate", extra=server)
+    certificate("ecdsa", "localhost", "intermediate", key=ecdsa, extra=server)
+    certificate("expired", "localhost", "intermediate", days=(-30, -2), extra=server)
+    certificate("clientuse", "localhost", "intermediate", extra='dns_name = "localhost"\ntls_www_client\n')
+    certificate("other-root", "Nobody's Root", ca=True)
+    certificate("untrusted", "localhost", "other-root", extra=server)
+    certificate("selfsigned", "localhost", extra=server)
+    for leaf in ("rsa", "ecdsa", "expired", "clientuse"):
+        chain = (PKI / f"{leaf}.pem").read_text() + (PKI / "intermediate.pem").read_text()
+        (PKI / f"{leaf}-chain.pem").write_text(chain)
+    subprocess.run(["openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der"], cwd=PKI, check=True)
+    stamp.write_text(pki_version())
+
+
+def pki_version():
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+# --- peers --------------------------------------------------------------------------------------------------------
+
+peers = []
+ports = {}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start(command, **kwargs):
+    log = open(WORK / "peers.log", "ab")
+    process = subprocess.Popen(command, cwd=PKI, stdin=subprocess.PIPE, stdout=log, stderr=log, **kwargs)
+    peers.append(process)
+    return process
+
+
+def openssl_server(name, *options, cert="rsa", chain=True, both=False):
+    """An `openssl s_server -www`. Each accepts one connection after the other."""
+    ports[name] = port = free_port()
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-cert", f"{cert}.pem", "-key", f"{cert}.key"]
+    if chain:
+        command += ["-cert_chain", "intermediate.pem"]
+    if both:
+        command += ["-dcert", "ecdsa.pem", "-dkey", "ecdsa.key", "-dcert_chain", "intermediate.pem"]
+    start(command + list(options))
+
+
+def gnutls_server(name, priority):
+    """A `gnutls-serv --echo`: says back each line it is told."""
+    ports[name] = port = free_port()
+    start(["gnutls-serv", "--echo", "--quiet", "--port", str(port), "--x509certfile", "rsa-chain.pem", "--x509keyfile", "rsa.key",
+           "--x509certfile", "ecdsa-chain.pem", "--x509keyfile", "ecdsa.key", "--priority", priority])
+
+
+def echo_server(name, newest, oldest, ciphers=None):
+    """OpenSSL by way of Python: says back every byte, and answers close_notify with close_notify."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0" if oldest < ssl.TLSVersion.TLSv1_2 else ciphers or "DEFAULT")
+    context.minimum_version, context.maximum_version = oldest, newest
+    context.load_cert_chain(PKI / "rsa-chain.pem", PKI / "rsa.key")
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    ports[name] = listener.getsockname()[1]
+
+    def echo(raw):
+        try:
+            raw.settimeout(60)
+            with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as tls:
+                while data := tls.recv(16384):
+                    tls.sendall(data)
+                tls.unwrap()
+        except OSError:
+            raw.close()
+
+    def accept():
+        while True:
+            raw, _ = listener.accept()
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=echo, args=(raw,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def nginx_server(name):
+    """nginx, which serves build/check/www."""
+    ports[name] = port = free_port()
+    www = WORK / "www"
+    www.mkdir(exist_ok=True)
+    (www / "index.html").write_text("<html>It works, through TLS.</html>\n")
+    conf = WORK / "nginx.conf"
+    conf.write_text(f"""
+daemon off; pid {WORK}/nginx.pid; error_log {WORK}/nginx.err; worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; sendfile on; types {{ text/html html; }}
+    client_body_temp_path {WORK}/nginx-tmp; proxy_temp_path {WORK}/nginx-tmp; fastcgi_temp_path {WORK}/nginx-tmp;
+    uwsgi_temp_path {WORK}/nginx-tmp; scgi_temp_path {WORK}/nginx-tmp;
+    server {{
+        listen 127.0.0.1:{port} ssl; root {www};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_certificate {PKI}/rsa-chain.pem; ssl_certificate_key {PKI}/rsa.key;
+        ssl_certificate {PKI}/ecdsa-chain.pem; ssl_certificate_key {PKI}/ecdsa.key;
+    }}
+}}
+""")
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    start([nginx, "-c", str(conf), "-p", str(WORK), "-e", str(WORK / "nginx.err")])
+
+
+def wait_for_peers():
+    for name, port in ports.items():
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        else:
+            report("FAIL", f"peer {name}", f"nobody listens; see {WORK}/peers.log")
+
+
+def start_peers():
+    (WORK / "peers.log").write_bytes(b"")
+    old = "ALL:@SECLEVEL=0"
+    openssl_server("PEER_OPENSSL")
+    openssl_server("PEER_OPENSSL_ECDSA", cert="ecdsa")
+    openssl_server("PEER_OPENSSL_TLS10", "-tls1", "-cipher", old)
+    openssl_server("PEER_OPENSSL_TLS11", "-tls1_1", "-cipher", old)
+    openssl_server("PEER_OPENSSL_TLS12", "-tls1_2")
+    openssl_server("PEER_OPENSSL_TLS13", "-tls1_3")
+    openssl_server("PEER_OPENSSL_P384", "-groups", "P-384")
+    openssl_server("PEER_OPENSSL_CBC384", "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA384")
+    openssl_server("PEER_OPENSSL_RSA", "-tls1_2", "-cipher", "AES128-GCM-SHA256")
+    openssl_server("PEER_OPENSSL_ALPN", "-alpn", "h2,http/1.1")
+    openssl_server("PEER_UNTRUSTED", cert="untrusted", chain=False)
+    openssl_server("PEER_SELFSIGNED", cert="selfsigned", chain=False)
+    openssl_server("PEER_EXPIRED", cert="expired")
+    openssl_server("PEER_CLIENTUSE", cert="clientuse")
+    openssl_server("PEER_INCOMPLETE", chain=False)
+    v = ssl.TLSVersion
+    echo_server("PEER_ECHO", v.TLSv1_3, v.TLSv1_2)
+    echo_server("PEER_ECHO_CBC", v.TLSv1_2, v.TLSv1_2, "AES256-SHA256:AES128-SHA")
+    echo_server("PEER_ECHO_OLD", v.TLSv1_1, v.TLSv1)
+    gnutls_server("PEER_GNUTLS", "NORMAL:+VERS-TLS1.1:+VERS-TLS1.0:+SIGN-RSA-SHA1")
+    gnutls_server("PEER_GNUTLS_CBC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC")
+    nginx_server("PEER_NGINX")
+    wait_for_peers()
+
+
+def stop_peers():
+    for process in peers:
+        process.terminate()
+    for process in peers:
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+# --- Wine ---------------------------------------------------------------------------------------------------------
+
+
+class Wine:
+    """One Wine with a prefix of its own, in which the DLL under test lies."""
+
+    def __init__(self, version, arches):
+        self.version, self.arches = version, arches
+        self.prefix = WORK / f"prefix{version}"
+        self.log = WORK / f"wine{version}.log"
+
+    def command(self, *args):
+        return [*self.enter(), *map(str, args)]
+
+    def enter(self):
+        return []
+
+    def environment(self, **more):
+        env = {k: v for k, v in os.environ.items()
+               if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "DISPLAY", "GNUTLS_SYSTEM_PRIORITY_FILE", "SSLKEYLOGFILE")}
+        # Without a display and without asking for Mono and Gecko; errors of Wine itself go to its log.
+        env.update(WINEPREFIX=str(self.prefix), WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d",
+                   HOME=os.environ.get("HOME", "/root"), PKI_CA_DER=str(PKI / "root.der"))
+        env.update({name: str(port) for name, port in ports.items()})
+        env.update({k: str(v) for k, v in more.items()})
+        return env
+
+    def run(self, *args, timeout=120, cwd=None, **env):
+        """Runs a program; (exit code, what it printed)."""
+        try:
+            done = subprocess.run(self.command(*args), env=self.environment(**env), cwd=cwd or WORK, timeout=timeout,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except subprocess.TimeoutExpired as late:
+            subprocess.run(self.command("wineserver", "-k"), env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return -1, (late.output or b"").decode(errors="replace") + "\n(timed out)"
+        return done.returncode, done.stdout.decode(errors="replace").replace("\r", "")
+
+    def system(self, arch):
+        """The folder where a DLL of that architecture has to lie, in a 64-bit prefix."""
+        return self.prefix / "drive_c/windows" / ("system32" if arch == "x86_64" else "syswow64")
+
+    def make_prefix(self):
+        if not (self.prefix / "system.reg").exists():
+            shutil.rmtree(self.prefix, ignore_errors=True)
+            print(f"  PREFIX  Wine {self.version}", flush=True)
+            code, output = self.run("wineboot", "-i", timeout=180)
+            self.run("wineserver", "-w", timeout=60)
+            if not (self.prefix / "system.reg").exists():
+                raise RuntimeError(f"wineboot failed ({code}): {output[-500:]}")
+            for arch in self.arches:
+                saved = self.prefix / f"builtin-{arch}.dll"
+                shutil.copy(self.system(arch) / "schannel.dll", saved)
+        for arch in self.arches:
+            self.drop_in(arch)
+        code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / "root.pem")
+        if code:
+            raise RuntimeError(f"the test's root cannot be trusted: {output}")
+        self.run("wineserver", "-w", timeout=60)
+
+    def drop_in(self, arch):
+        shutil.copy(BUILD / arch / "schannel.dll", self.system(arch) / "schannel.dll")
+
+    def take_out(self, arch):
+        shutil.copy(self.prefix / f"builtin-{arch}.dll", self.system(arch) / "schannel.dll")
+
+    def close(self):
+        self.run("wineserver", "-k", timeout=30)
+
+
+class RootWine(Wine):
+    """A Wine in a root folder of another Debian (tests/wine10-root.sh)."""
+
+    def enter(self):
+        return [str(TOP / "tests/wine10-root.sh"), str(BUILD / "trixie"), "run"]
+
+
+def find_wines(wanted):
+    """The Wines there are to test in; says what is missing."""
+    wines = []
+    if wanted in (None, "8"):
+        version = subprocess.run(["wine", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "WINEPREFIX": "/nonexistent"})
+        name = re.search(rb"wine-(\d+)", version.stdout)
+        wines.append(Wine(name.group(1).decode() if name else "?", ["x86_64"]))
+    if wanted in (None, "10"):
+        if os.geteuid():
+            report("SKIP", "Wine 10.0", "a root folder with another Debian needs root")
+        else:
+            made = subprocess.run([TOP / "tests/wine10-root.sh", BUILD / "trixie", "make"])
+            if made.returncode:
+                report("SKIP", "Wine 10.0", "its root folder could not be made")
+            else:
+                wines.append(RootWine("10", ["x86_64", "i686"]))
+    return wines
+
+
+# --- test programs ------------------------------------------------------------------------------------------------
+
+
+def run_program(wine, arch, program, way=None):
+    """Runs one test program and takes over its verdicts."""
+    name = f"Wine {wine.version} {arch} {program.stem}" + (f" {way}" if way else "")
+    env = {"SSPI_WAY": way, "SSPI_DLL": "schannel.dll"} if way else {}
+    # WINETEST_PLATFORM: what is expected is Windows' answer, and no failure is forgiven for running under Wine.
+    code, output = wine.run("wine", program, cwd=program.parent, WINETEST_PLATFORM="windows", **env)
+    verdicts = re.findall(r"^(PASS|FAIL|SKIP) (.*)$", output, re.M)
+    details = [line for line in output.splitlines() if not re.match(r"(PASS|SKIP) ", line)]
+    for verdict, test in verdicts:
+        report(verdict, f"{name}: {test}")
+    if any(verdict == "FAIL" for verdict, _ in verdicts) or not verdicts:
+        print("\n".join("          " + line for line in details[:40]))
+    if not re.search(r"tests executed", output) or not verdicts:
+        report("FAIL", name, f"ended with {code} before its time")
+    return len(verdicts)
+
+
+def run_programs(wine, only):
+    for arch in wine.arches:
+        folder = BUILD / arch / "tests"
+        for source in sorted((TOP / "tests").glob("*.c")):
+            program = folder / f"{source.stem}.exe"
+            if source.stem in ("pair", "door") or (only and only not in source.stem):
+                continue
+            ways = ("secur32", "direct") if source.stem.startswith("sspi_") else (None,)
+            for way in ways:
+                started = time.time()
+                count = run_program(wine, arch, program, way)
+                print(f"  TEST    Wine {wine.version} {arch} {source.stem} {way or ''}: {count} in {time.time() - started:.1f} s", flush=True)
+
+
+# --- looks from outside -------------------------------------------------------------------------------------------
+
+checks = []
+
+
+def check(function):
+    checks.append(function)
+    return function
+
+
+def client(wine, arch, *args, **env):
+    return wine.run("wine", BUILD / arch / "tools/sspi-client.exe", *args, **env)
+
+
+ALLOWED_IMPORTS = {"kernel32.dll", "advapi32.dll", "crypt32.dll", "bcrypt.dll", "ncrypt.dll", "user32.dll", "ws2_32.dll", "msvcrt.dll", "ntdll.dll"}
+
+
+def imports_of(path):
+    """The DLLs a PE file imports, by its own tables."""
+    data = path.read_bytes()
+    pe = struct.unpack_from("<I", data, 0x3C)[0]
+    sections, optional_size = struct.unpack_from("<H", data, pe + 6)[0], struct.unpack_from("<H", data, pe + 20)[0]
+    optional = pe + 24
+    directories = optional + (112 if struct.unpack_from("<H", data, optional)[0] == 0x20B else 96)
+    headers = [struct.unpack_from("<8sIIII", data, optional + optional_size + 40 * i) for i in range(sections)]
+
+    def offset(rva):
+        for _, size, address, raw_size, raw in headers:
+            if address <= rva < address + max(size, raw_size):
+                return rva - address + raw
+        raise ValueError(hex(rva))
+
+    names, at = set(), offset(struct.unpack_from("<I", data, directories + 8)[0])
+    while True:
+        name = struct.unpack_from("<I", data, at + 12)[0]
+        if not name:
+            return names
+        start_ = offset(name)
+        names.add(data[start_:data.index(b"\0", start_)].decode().lower())
+        at += 20
+
+
+@check
+def check_imports(wine):
+    for arch in wine.arches:
+        strange = imports_of(BUILD / arch / "schannel.dll") - ALLOWED_IMPORTS
+        report("FAIL" if strange else "PASS", f"{arch}: only DLLs that Wine and Windows have are imported", ", ".join(strange))
+
+
+@check
+def check_debug_information_is_in_a_file_of_its_own(wine):
+    for arch in wine.arches:
+        sections = subprocess.run([f"{arch}-w64-mingw32-objdump", "-h", BUILD / arch / "schannel.dll"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        apart = subprocess.run([f"{arch}-w64-mingw32-objdump", "-h", BUILD / arch / "schannel.dll.debug"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        good = ".debug_info" not in sections and ".gnu_debuglink" in sections and ".debug_info" in apart
+        report("PASS" if good else "FAIL", f"{arch}: the DLL is stripped and names its debug file")
+
+
+@check
+def check_no_path_of_this_machine_is_in_the_file(wine):
+    for arch in wine.arches:
+        found = str(TOP).encode() in (BUILD / arch / "schannel.dll").read_bytes()
+        report("FAIL" if found else "PASS", f"{arch}: no path of this machine is in the DLL")
+
+
+@check
+def check_the_file_in_the_prefix_is_used_and_taking_it_out_restores_wines(wine):
+    for arch in wine.arches:
+        name = f"Wine {wine.version} {arch}"
+        url = f"https://localhost:{ports['PEER_NGINX']}/"
+        code, output = client(wine, arch, url)
+        ours = code == 0 and "schannel-gnutls" in output and "TLS 1.3" in output
+        report("PASS" if ours else "FAIL", f"{name}: a file in system32 and nothing else is enough", output if not ours else "")
+        wine.take_out(arch)
+        code, output = client(wine, arch, "--legacy", url)
+        gone = code == 0 and "schannel-gnutls" not in output
+        report("PASS" if gone else "FAIL", f"{name}: without it Wine's own is back", output if not gone else "")
+        wine.drop_in(arch)
+
+
+@check
+def check_the_environment_does_not_decide(wine):
+    """GNUTLS_SYSTEM_PRIORITY_FILE of the Unix side broke Wine's own; debug levels must not print keys."""
+    policy = WORK / "policy"
+    policy.write_text("[overrides]\ninsecure-hash = sha256\ndisabled-version = tls1.3\ndisabled-version = tls1.2\ntls-disabled-cipher = aes-256-gcm\n")
+    for arch in wine.arches:
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{ports['PEER_NGINX']}/", GNUTLS_SYSTEM_PRIORITY_FILE=policy)
+        good = code == 0 and "TLS 1.3 TLS_AES_256_GCM_SHA384" in output
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: GNUTLS_SYSTEM_PRIORITY_FILE has no say", output if not good else "")
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{ports['PEER_NGINX']}/", GNUTLS_DEBUG_LEVEL=99, WINEDEBUG="-all,+schannel,+schannel_tls")
+        lines = [line for line in output.splitlines() if re.search(r"(secret|master|random|key)\b.*[0-9a-f]{32}", line, re.I)]
+        report("FAIL" if lines or code else "PASS", f"Wine {wine.version} {arch}: no key is printed at any debug level", "; ".join(lines[:2]))
+
+
+@check
+def check_the_log_has_one_line_a_call(wine):
+    for arch in wine.arches:
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{ports['PEER_NGINX']}/", WINEDEBUG="-all,+schannel")
+        lines = re.findall(r"^[0-9a-f]{4}:trace:schannel:(\w+) (.*)$", output, re.M)
+        doors = [door for door, _ in lines]
+        wanted = {"AcquireCredentialsHandleW", "InitializeSecurityContextW", "QueryContextAttributesW", "EncryptMessage", "DecryptMessage",
+                  "ApplyControlToken", "DeleteSecurityContext", "FreeCredentialsHandle"}
+        good = code == 0 and wanted <= set(doors) and doors.count("AcquireCredentialsHandleW") == 1 and doors.count("EncryptMessage") == 1
+        good = good and all(re.search(r"SEC_\w+ \(", text) for door, text in lines if door in wanted)
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: +schannel shows one line a call", output if not good else "")
+
+
+@check
+def check_the_processor_is_used(wine):
+    """What the processor has and GnuTLS can use has to be found: without SHA-NI SHA-256 runs at a fifth."""
+    flags = set(re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M).group(1).split())
+    for arch in wine.arches:
+        wanted = {"ssse3": "Intel SSSE3 was detected", "aes": "Intel AES accelerator was detected", "sha_ni": "Intel SHA was detected"}
+        if arch == "x86_64":
+            wanted.update(pclmulqdq="Intel GCM accelerator was detected" if "avx" not in flags else "Intel GCM accelerator (AVX) was detected")
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{ports['PEER_NGINX']}/", GNUTLS_DEBUG_LEVEL=3, WINEDEBUG="-all,+schannel_tls")
+        # Lines of the GnuTLS that Wine itself loads come as they are; ours through the channel.
+        ours = "\n".join(line for line in output.splitlines() if "schannel_tls" in line)
+        for flag, text in wanted.items():
+            if flag not in flags:
+                report("SKIP", f"{arch}: {flag} is used", "this processor has none")
+            else:
+                report("PASS" if text in ours else "FAIL", f"Wine {wine.version} {arch}: {flag} is used", ours[:800] if text not in ours else "")
+
+
+SUITES = {
+    "tls1_3": ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"],
+    "tls1_2": ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256",
+               "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384", "ECDHE-RSA-AES128-SHA256",
+               "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA", "AES256-GCM-SHA384",
+               "AES128-GCM-SHA256", "AES256-SHA256", "AES128-SHA256", "AES256-SHA", "AES128-SHA"],
+    "tls1_1": ["ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES128-SHA", "AES256-SHA", "AES128-SHA"],
+    "tls1": ["ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES128-SHA", "AES256-SHA", "AES128-SHA"],
+}
+
+
+@check
+def check_every_suite_with_openssl(wine):
+    """Each suite Windows 11 enables, one server each that takes nothing else."""
+    for version, suites in SUITES.items():
+        for suite in suites:
+            name = f"PEER_{version}_{suite}"
+            if name not in ports:
+                option = ["-ciphersuites", suite] if version == "tls1_3" else ["-cipher", f"{suite}:@SECLEVEL=0"]
+                openssl_server(name, f"-{version}", *option, both=True)
+                ports_ready(name)
+            for arch in wine.arches:
+                options = ["--legacy", "--protocols", {"tls1_1": "tls1.1", "tls1": "tls1.0"}[version]] if version in ("tls1_1", "tls1") else []
+                code, output = client(wine, arch, "--quiet", *options, f"https://localhost:{ports[name]}/")
+                expected = {"tls1_3": "TLS 1.3", "tls1_2": "TLS 1.2", "tls1_1": "TLS 1.1", "tls1": "TLS 1.0"}[version]
+                good = code == 0 and output.startswith(expected + " TLS_") and "closed properly" in output
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {version} {suite}", output if not good else "")
+
+
+def ports_ready(name):
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", ports[name]), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+
+
+def big_file():
+    path = WORK / "www/big"
+    if not path.exists() or path.stat().st_size != 1 << 30:
+        block = os.urandom(1 << 20)
+        with open(path, "wb") as out:
+            for i in range(1 << 10):
+                out.write(struct.pack("<I", i) + block[4:])
+    sums = path.with_suffix(".sha256")
+    if not sums.exists() or sums.stat().st_mtime < path.stat().st_mtime:
+        digest = hashlib.sha256()
+        with open(path, "rb") as data:
+            while chunk := data.read(1 << 22):
+                digest.update(chunk)
+        sums.write_text(digest.hexdigest())
+    return sums.read_text()
+
+
+@check
+def check_a_gibibyte_arrives_whole(wine):
+    """Through TLS 1.2 and 1.3, in chunks that fit no record."""
+    expected = big_file()
+    out = WORK / "big.out"
+    for arch in wine.arches:
+        for options in (["--legacy"], []):
+            code, output = client(wine, arch, "--quiet", *options, "--chunk", "30011", "--output", "Z:" + str(out), f"https://localhost:{ports['PEER_NGINX']}/big")
+            digest = hashlib.sha256()
+            if out.exists():
+                with open(out, "rb") as data:
+                    while chunk := data.read(1 << 22):
+                        digest.update(chunk)
+                out.unlink()
+            good = code == 0 and digest.hexdigest() == expected
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: 1 GiB through {'TLS 1.2' if options else 'TLS 1.3'}", output if not good else "")
+
+
+WINHTTP = """
+var http = new ActiveXObject("WinHttp.WinHttpRequest.5.1");
+http.Open("GET", WScript.Arguments(0), false);
+http.Send();
+WScript.Echo(http.Status + " " + http.ResponseText);
+"""
+
+
+@check
+def check_winhttp(wine):
+    """A program nobody here wrote: WinHTTP under Wine's own cscript."""
+    script = WORK / "winhttp.js"
+    script.write_text(WINHTTP)
+    for arch in wine.arches:
+        cscript = wine.system(arch) / "cscript.exe"
+        for peer, good in (("PEER_NGINX", True), ("PEER_OPENSSL", True), ("PEER_UNTRUSTED", False)):
+            code, output = wine.run("wine", cscript, "//nologo", "Z:" + str(script), f"https://localhost:{ports[peer]}/", WINEDEBUG="-all,+schannel")
+            used = "trace:schannel:DecryptMessage" in output if good else "trace:schannel:InitializeSecurityContextW" in output
+            answered = re.search(r"^200 ", output, re.M) is not None
+            report("PASS" if used and answered == good else "FAIL", f"Wine {wine.version} {arch}: WinHTTP with {peer}", output[-1500:] if not (used and answered == good) else "")
+
+
+def serve():
+    """For a test in the debugger: `eval` what is printed, then run the program in the prefix."""
+    make_pki()
+    start_peers()
+    print(f"export WINEPREFIX={WORK}/prefix8 PKI_CA_DER={PKI}/root.der SSPI_WAY=secur32 " + " ".join(f"{k}={v}" for k, v in ports.items()), flush=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop_peers()
+
+
+# --- all of it ----------------------------------------------------------------------------------------------------
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", help="test programs and checks with this in their name")
+    parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
+    parser.add_argument("--arch", choices=("x86_64", "i686"), help="only this architecture")
+    parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
+    args = parser.parse_args()
+
+    WORK.mkdir(parents=True, exist_ok=True)
+    if args.serve:
+        serve()
+        return 0
+    wines = find_wines(args.wine)
+    make_pki()
+    start_peers()
+    try:
+        for wine in wines:
+            if args.arch:
+                wine.arches = [arch for arch in wine.arches if arch == args.arch]
+            if not wine.arches:
+                continue
+            wine.make_prefix()
+            run_programs(wine, args.only)
+            for function in checks:
+                if args.only and args.only not in function.__name__:
+                    continue
+                started = time.time()
+                function(wine)
+                print(f"  CHECK   Wine {wine.version} {function.__name__[6:].replace('_', ' ')}: {time.time() - started:.1f} s", flush=True)
+            wine.close()
+    finally:
+        stop_peers()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+/*
+ * What the file itself exports, and what the package says of itself.
+ */
+#include "test.h"
+#include "door.h"
+#include <ntsecapi.h>
+#include <ntsecpkg.h>
+
+static HMODULE module;
+
+static void test_every_export_of_windows_dll_is_there(void)
+{
+    /* schannel.dll of Windows, by mingw-w64's schannel.def */
+    static const char *const names[] = {
+        "AcceptSecurityContext", "AcquireCredentialsHandleA", "AcquireCredentialsHandleW", "ApplyControlToken", "CloseSslPerformanceData",
+        "CollectSslPerformanceData", "CompleteAuthToken", "DeleteSecurityContext", "EnumerateSecurityPackagesA", "EnumerateSecurityPackagesW",
+        "FreeContextBuffer", "FreeCredentialsHandle", "ImpersonateSecurityContext", "InitSecurityInterfaceA", "InitSecurityInterfaceW",
+        "InitializeSecurityContextA", "InitializeSecurityContextW", "MakeSignature", "OpenSslPerformanceData", "QueryContextAttributesA",
+        "QueryContextAttributesW", "QuerySecurityPackageInfoA", "QuerySecurityPackageInfoW", "RevertSecurityContext", "SealMessage",
+        "SpLsaModeInitialize", "SpUserModeInitialize", "SslCrackCertificate", "SslEmptyCacheA", "SslEmptyCacheW", "SslFreeCertificate",
+        "SslGenerateKeyPair", "SslGenerateRandomBits", "SslGetMaximumKeySize", "SslLoadCertificate", "UnsealMessage", "VerifySignature",
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++) ok(GetProcAddress(module, names[i]) != NULL, "%s is missing\n", names[i]);
+}
+
+static void test_the_tables_are_new_enough_for_secur32(void)
+{
+    /* Below 2 secur32 leaves garbage in SetContextAttributes' slot. */
+    ok(sspi->dwVersion >= 2 || !sspi_is_direct(), "version %lu\n", sspi->dwVersion);
+    ok(sspi->InitializeSecurityContextW && sspi->SetContextAttributesW && sspi->EncryptMessage, "an empty slot\n");
+    ok(sspi_a->InitializeSecurityContextA && sspi_a->SetContextAttributesA && sspi_a->DecryptMessage, "an empty slot\n");
+}
+
+static void test_packages(void)
+{
+    static const WCHAR *const names[] = { UNISP_NAME_W, SCHANNEL_NAME_W };
+    SecPkgInfoW *info, *list = NULL;
+    SecPkgInfoA *info_a;
+    ULONG count = 0;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++)
+    {
+        ok_status(sspi->QuerySecurityPackageInfoW((WCHAR *)names[i], &info), SEC_E_OK);
+        ok(!wcscmp(info->Name, names[i]) && info->wRPCID == UNISP_RPC_ID && info->wVersion == 1, "%ls\n", info->Name);
+        ok(info->fCapabilities & SECPKG_FLAG_STREAM && info->fCapabilities & SECPKG_FLAG_CONNECTION, "%#lx\n", info->fCapabilities);
+        ok(info->cbMaxToken >= 0x4000, "%#lx\n", info->cbMaxToken);
+        sspi->FreeContextBuffer(info);
+    }
+    ok_status(sspi_a->QuerySecurityPackageInfoA((char *)UNISP_NAME_A, &info_a), SEC_E_OK);
+    ok(!strcmp(info_a->Name, UNISP_NAME_A), "%s\n", info_a->Name);
+    sspi->FreeContextBuffer(info_a);
+    ok_status(sspi->QuerySecurityPackageInfoW((WCHAR *)L"Rot13", &info), SEC_E_SECPKG_NOT_FOUND);
+    ok_status(sspi->EnumerateSecurityPackagesW(&count, &list), SEC_E_OK);
+    ok(count >= 2, "%lu packages\n", count);
+    sspi->FreeContextBuffer(list);
+}
+
+/* Wine's dlls/schannel/tests/main.c */
+static void test_what_the_lsa_asks(void)
+{
+    NTSTATUS(NTAPI * lsa)(ULONG, ULONG *, PSECPKG_FUNCTION_TABLE *, ULONG *) = (void *)GetProcAddress(module, "SpLsaModeInitialize");
+    NTSTATUS(NTAPI * user)(ULONG, ULONG *, PSECPKG_USER_FUNCTION_TABLE *, ULONG *) = (void *)GetProcAddress(module, "SpUserModeInitialize");
+    PSECPKG_USER_FUNCTION_TABLE user_tables = NULL;
+    PSECPKG_FUNCTION_TABLE tables = NULL, again = NULL;
+    ULONG version = 0, count = 0, i;
+    SecPkgInfoW info;
+
+    ok(!lsa(0, &version, &tables, &count), "SpLsaModeInitialize\n");
+    ok(!lsa(0x23456, &version, &again, &count), "SpLsaModeInitialize\n");
+    ok(tables && tables == again && count == 2 && version == SECPKG_INTERFACE_VERSION_3, "%lu tables of version %#lx\n", count, version);
+    for (i = 0; tables && i < count; i++)
+    {
+        ok(!tables[i].GetInfo((PSecPkgInfo)&info), "GetInfo\n");
+        ok(info.wRPCID == UNISP_RPC_ID && info.wVersion == 1 && info.fCapabilities & SECPKG_FLAG_MUTUAL_AUTH, "package %lu\n", i);
+    }
+    version = count = 0xdead;
+    ok(user(0x20000, &version, &user_tables, &count) == (NTSTATUS)STATUS_INVALID_PARAMETER && version == 0xdead && !user_tables, "a wrong version\n");
+    ok(!user(SECPKG_INTERFACE_VERSION, &version, &user_tables, &count) && count == 2 && user_tables, "SpUserModeInitialize\n");
+}
+
+static void test_random_bits_and_an_empty_cache(void)
+{
+    void(WINAPI * random)(BYTE *, LONG) = (void *)GetProcAddress(module, "SslGenerateRandomBits");
+    BOOL(WINAPI * empty_a)(const char *, DWORD) = (void *)GetProcAddress(module, "SslEmptyCacheA");
+    BOOL(WINAPI * empty_w)(const WCHAR *, DWORD) = (void *)GetProcAddress(module, "SslEmptyCacheW");
+    BYTE first[16] = { 0 }, next[16] = { 0 };
+
+    random(first, sizeof(first));
+    random(next, sizeof(next));
+    ok(memcmp(first, next, sizeof(first)), "the same bits twice\n");
+    random(NULL, 5);
+    random(first, -1);
+    ok(empty_a(NULL, 0) && empty_w(L"localhost", 0), "the cache is not empty\n");
+}
+
+START_TEST(sspi_exports)
+{
+    if (!sspi_open()) return;
+    module = GetModuleHandleA("schannel.dll");
+    RUN(test_every_export_of_windows_dll_is_there);
+    RUN(test_the_tables_are_new_enough_for_secur32);
+    RUN(test_packages);
+    RUN(test_what_the_lsa_asks);
+    RUN(test_random_bits_and_an_empty_cache);
+}

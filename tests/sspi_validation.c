@@ -1,0 +1,84 @@
+/*
+ * Validation by Schannel itself: each refusal with its twin that has to pass.
+ *
+ * Wine's built-in package, 8.0 and 10.0, accepts every one of these: it never looks.
+ */
+#include "test.h"
+#include "door.h"
+
+static const struct
+{
+    const char *name, *peer;
+    const WCHAR *target;
+    DWORD flags; /* SCH_CRED_* */
+    ULONG requirements;
+    SECURITY_STATUS status;
+} rows[] = {
+    { "a good certificate", "PEER_OPENSSL", L"localhost", 0, 0, SEC_E_OK },
+    { "asked for by name", "PEER_OPENSSL", L"localhost", SCH_CRED_AUTO_CRED_VALIDATION, 0, SEC_E_OK },
+    { "another server", "PEER_GNUTLS", L"localhost", 0, 0, SEC_E_OK },
+    { "another name", "PEER_OPENSSL", L"example.org", 0, 0, SEC_E_WRONG_PRINCIPAL },
+    { "another name, not looked at", "PEER_OPENSSL", L"example.org", SCH_CRED_NO_SERVERNAME_CHECK, 0, SEC_E_OK },
+    { "no name", "PEER_OPENSSL", NULL, 0, 0, SEC_E_OK },
+    { "a root nobody trusts", "PEER_UNTRUSTED", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
+    { "signed by itself", "PEER_SELFSIGNED", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
+    { "expired", "PEER_EXPIRED", L"localhost", 0, 0, SEC_E_CERT_EXPIRED },
+    { "without its intermediate", "PEER_INCOMPLETE", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
+    { "for clients only", "PEER_CLIENTUSE", L"localhost", 0, 0, SEC_E_CERT_WRONG_USAGE },
+    { "untrusted, validated by the program", "PEER_UNTRUSTED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION, 0, SEC_E_OK },
+    { "untrusted, so for this context", "PEER_UNTRUSTED", L"localhost", 0, ISC_REQ_MANUAL_CRED_VALIDATION, SEC_E_OK },
+    { "expired, validated by the program", "PEER_EXPIRED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION, 0, SEC_E_OK },
+};
+
+static void test_each_chain_gets_its_verdict(void)
+{
+    unsigned i, modern;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        for (modern = 0; modern < 2; modern++)
+        {
+            struct client client;
+            SECURITY_STATUS status;
+
+            client_acquire_flags(&client, 0, modern, SCH_CRED_NO_DEFAULT_CREDS | rows[i].flags);
+            client.target = rows[i].target;
+            client.requirements |= rows[i].requirements | ISC_REQ_EXTENDED_ERROR;
+            if (!client_connect(&client, peer_port(rows[i].peer)))
+            {
+                ok(0, "%s: nobody at %s\n", rows[i].name, rows[i].peer);
+                continue;
+            }
+            status = client_handshake(&client);
+            ok(status == rows[i].status, "%s, %s: %#lx\n", rows[i].name, modern ? "TLS 1.3" : "TLS 1.2", status);
+            if (FAILED(status)) ok(client.token_size >= 7, "%s: no alert\n", rows[i].name);
+            client_close(&client);
+        }
+}
+
+static void test_a_credential_of_nothing_validates_too(void)
+{
+    static const struct
+    {
+        const char *peer;
+        SECURITY_STATUS status;
+    } peers[] = { { "PEER_OPENSSL", SEC_E_OK }, { "PEER_UNTRUSTED", SEC_E_UNTRUSTED_ROOT } };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(peers); i++)
+    {
+        struct client client = { .socket = INVALID_SOCKET, .target = L"localhost", .requirements = CLIENT_FLAGS };
+
+        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &client.credential, NULL), SEC_E_OK);
+        client.has_credential = TRUE;
+        client_connect(&client, peer_port(peers[i].peer));
+        ok_status(client_handshake(&client), peers[i].status);
+        client_close(&client);
+    }
+}
+
+START_TEST(sspi_validation)
+{
+    if (!sspi_open()) return;
+    RUN(test_each_chain_gets_its_verdict);
+    RUN(test_a_credential_of_nothing_validates_too);
+}
