@@ -119,9 +119,40 @@ $(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
 
 deps: $(ARCHES:%=build/%/.deps)
 
-deps-update:
+deps-update: build/.host
 	deps/fetch.sh --update
 	git diff --stat deps/lock
 
+# --- what people run -----------------------------------------------------------------------------------------------
+
+TESTS    = $(filter-out pair door,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
+TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe))
+
+# T=name: only tests with that in their name.
+check: build/.host-test all $(TEST_EXES)
+	@tests/run.py $(if $(T),--only $(T))
+
+demo: build/.host-test all
+	@tools/demo.sh build
+
+# T=room: its test in gdb, in the prefix that `make check` made. `tests/run.py --serve` gives a sspi_ test its peers.
+debug: build/x86_64/tests/$(T).exe
+	cd build/x86_64/tests && WINEPREFIX=$(CURDIR)/build/check/prefix8 winedbg --gdb $(T).exe
+
+format:
+	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tools/*.c
+
+# One compiler command a file, as clangd and clang-tidy want them.
+compile_commands.json: Makefile $(SRCS)
+	@for f in $(SRCS); do printf '%s{"directory": "%s", "file": "%s", "command": "x86_64-w64-mingw32-gcc %s -c %s"}' \
+	    "$${sep:-}" '$(CURDIR)' "$$f" '$(filter-out -W%,$(x86_64_FLAGS))' "$$f"; sep=','; done | sed '1s/^/[/; $$s/$$/]/' >$@
+
+lint: compile_commands.json
+	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tools/*.c
+	clang-tidy -p . --quiet --extra-arg=--target=x86_64-w64-mingw32 $(SRCS)
+	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 --platform=win64 --library=windows --quiet \
+	    --suppress=missingIncludeSystem -Iinclude -Idlls/schannel -D_WIN32 dlls tools
+	shellcheck deps/*.sh tests/*.sh tools/*.sh .ci/run
+
 clean:
-	rm -rf $(ARCHES:%=build/%)
+	rm -rf $(ARCHES:%=build/%) build/check build/demo

@@ -17,6 +17,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 debian_site() {
     # The suites a machine names differ; what identifies Debian's main archive is a release file signed as
     # Debian's that is no security archive.
+    # shellcheck disable=SC2016 # the placeholders are apt's
     apt-get indextargets --format '$(SITE) $(ORIGIN) $(LABEL)' 'Identifier: Packages' |
         awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }'
 }

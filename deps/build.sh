@@ -34,24 +34,25 @@ step() { # name command...
 
 # Orig tarball, Debian's patches, our patches. Every file then gets one time, so that make does not think that
 # a patched configure.ac calls for autoconf.
+# (set -e does not hold in a function whose failure is looked at, so each step says it.)
 unpack() { # package dir
-    rm -rf "$work/$2"
-    mkdir -p "$work/$2"
-    tar -xf "$tarballs/$1"_*.orig.tar.* -C "$work/$2" --strip-components=1
-    tar -xf "$tarballs/$1"_*.debian.tar.* -C "$work/$2"
-    for patch in $(sed 's/#.*//' "$work/$2/debian/patches/series"); do
-        patch -d "$work/$2" -p1 -F0 --no-backup-if-mismatch -s -i "$work/$2/debian/patches/$patch"
-    done
-    for patch in "$here/patches/$1"-*.patch; do
-        [ -f "$patch" ] || continue
-        patch -d "$work/$2" -p1 -F0 --no-backup-if-mismatch -s -i "$patch"
-    done
+    rm -rf "${work:?}/$2"
+    mkdir -p "$work/$2" || return
+    tar -xf "$tarballs/$1"_*.orig.tar.* -C "$work/$2" --strip-components=1 || return
+    tar -xf "$tarballs/$1"_*.debian.tar.* -C "$work/$2" || return
+    {
+        sed -n 's|^[^# ][^ ]*|debian/patches/&|p' "$work/$2/debian/patches/series"
+        find "$here/patches" -name "$1-*.patch" | sort
+    } >"$work/$2.series"
+    while read -r patch; do
+        (cd "$work/$2" && patch -p1 -F0 --no-backup-if-mismatch -s -i "$patch") || return
+    done <"$work/$2.series"
     find "$work/$2" -exec touch -h -d @1700000000 {} +
 }
 
 # The sum of everything a build's result depends on.
 inputs() { # package
-    { grep "sha256 .* $1_" "$here/lock"; cat "$here/build.sh" "$here/patches/$1"-*.patch 2>/dev/null; $host-gcc --version; } |
+    { grep "sha256 .* $1_" "$here/lock"; cat "$here/build.sh" "$here/patches/$1"-*.patch 2>/dev/null; "$host-gcc" --version; } |
         sha256sum
 }
 
@@ -69,7 +70,7 @@ library() { # package dir seconds
 
 configure_gmp() {
     # Debian's tarball has no manual (its licence), but configure wants to make its Makefile.
-    mkdir -p doc && echo 'all install:' >doc/Makefile.in
+    mkdir -p doc && echo 'all install:' >doc/Makefile.in || return
     ./configure --host="$host" --prefix="$out" --disable-shared --enable-static --disable-cxx \
         CC_FOR_BUILD=gcc CFLAGS="$cflags"
 }

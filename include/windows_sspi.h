@@ -22,10 +22,6 @@
 #include <sspi.h>
 #include <schannel.h>
 
-#ifndef UNISP_NAME_W
-#error "schannel.h did not give the package names"
-#endif
-
 /* Context requirements that came after mingw-w64 10 (values: sspi.h of the Windows 11 SDK). */
 #ifndef ISC_REQ_MESSAGES
 #define ISC_REQ_MESSAGES 0x0000000100000000

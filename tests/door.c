@@ -19,7 +19,8 @@ BOOL sspi_is_direct(void)
 static BOOL is_ours(HMODULE module)
 {
     static const WCHAR name[] = L"schannel-gnutls";
-    HRSRC resource = module ? FindResourceW(module, MAKEINTRESOURCEW(VS_VERSION_INFO), (const WCHAR *)RT_VERSION) : NULL;
+    HRSRC resource =
+        module ? FindResourceW(module, MAKEINTRESOURCEW(VS_VERSION_INFO), (const WCHAR *)RT_VERSION) : NULL;
     const BYTE *data = resource ? LockResource(LoadResource(module, resource)) : NULL;
     DWORD i, size = resource ? SizeofResource(module, resource) : 0;
 
@@ -43,7 +44,8 @@ BOOL sspi_open(void)
     init_a = (void *)GetProcAddress(module, "InitSecurityInterfaceA");
     if (!init_w || !init_a)
     {
-        printf("FAIL no door: %s\n", sspi_is_direct() ? "schannel.dll does not load" : "secur32.dll does not load");
+        printf("FAIL no door: %s\n",
+               sspi_is_direct() ? "schannel.dll does not load" : "secur32.dll does not load");
         return FALSE;
     }
     sspi = init_w();
@@ -64,7 +66,9 @@ unsigned short peer_port(const char *name)
 
 SECURITY_STATUS client_acquire_flags(struct client *client, DWORD protocols, BOOL modern, DWORD flags)
 {
-    SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION, .grbitEnabledProtocols = protocols, .dwFlags = flags };
+    SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
+                          .grbitEnabledProtocols = protocols,
+                          .dwFlags = flags };
     TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~protocols };
     SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = flags };
     SECURITY_STATUS status;
@@ -79,14 +83,16 @@ SECURITY_STATUS client_acquire_flags(struct client *client, DWORD protocols, BOO
         new.pTlsParameters = &parameters;
     }
     status = sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
-                                             modern ? (void *)&new : (void *)&old, NULL, NULL, &client->credential, NULL);
+                                             modern ? (void *)&new : (void *)&old, NULL, NULL,
+                                             &client->credential, NULL);
     client->has_credential = !status;
     return status;
 }
 
 SECURITY_STATUS client_acquire(struct client *client, DWORD protocols, BOOL modern)
 {
-    return client_acquire_flags(client, protocols, modern, SCH_CRED_NO_DEFAULT_CREDS | SCH_CRED_MANUAL_CRED_VALIDATION);
+    return client_acquire_flags(client, protocols, modern,
+                                SCH_CRED_NO_DEFAULT_CREDS | SCH_CRED_MANUAL_CRED_VALIDATION);
 }
 
 BOOL client_connect(struct client *client, unsigned short port)
@@ -133,10 +139,10 @@ SECURITY_STATUS client_step(struct client *client)
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
     SECURITY_STATUS status;
 
-    status = sspi->InitializeSecurityContextW(&client->credential, client->has_context ? &client->context : NULL,
-                                              (WCHAR *)client->target, client->requirements, 0, 0,
-                                              client->has_context ? &in_desc : NULL, 0, &client->context, &out_desc,
-                                              &client->attributes, NULL);
+    status = sspi->InitializeSecurityContextW(
+        &client->credential, client->has_context ? &client->context : NULL, (WCHAR *)client->target,
+        client->requirements, 0, 0, client->has_context ? &in_desc : NULL, 0, &client->context, &out_desc,
+        &client->attributes, NULL);
     client->token_size = 0;
     if (status != SEC_E_INCOMPLETE_MESSAGE && out.cbBuffer && out.pvBuffer)
     {
@@ -145,7 +151,8 @@ SECURITY_STATUS client_step(struct client *client)
         if (client->socket != INVALID_SOCKET) send(client->socket, out.pvBuffer, (int)out.cbBuffer, 0);
         sspi->FreeContextBuffer(out.pvBuffer);
     }
-    if (client->has_context && !FAILED(status)) use(client, given, in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0);
+    if (client->has_context && !FAILED(status))
+        use(client, given, in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0);
     if (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_OK) client->has_context = TRUE;
     return status;
 }
@@ -157,9 +164,12 @@ SECURITY_STATUS client_handshake(struct client *client)
 
     while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
     {
-        if (status == SEC_E_INCOMPLETE_MESSAGE && client->feed && client->feed < client->size) client->feed += feed;
-        else if ((status == SEC_E_INCOMPLETE_MESSAGE || !client->size) && !client_fill(client)) break;
-        else if (status == SEC_I_CONTINUE_NEEDED) client->feed = feed;
+        if (status == SEC_E_INCOMPLETE_MESSAGE && client->feed && client->feed < client->size)
+            client->feed += feed;
+        else if ((status == SEC_E_INCOMPLETE_MESSAGE || !client->size) && !client_fill(client))
+            break;
+        else if (status == SEC_I_CONTINUE_NEEDED)
+            client->feed = feed;
         status = client_step(client);
     }
     client->feed = feed;
@@ -171,7 +181,8 @@ SECURITY_STATUS client_open(struct client *client, const char *peer, DWORD proto
     SECURITY_STATUS status = client_acquire(client, protocols, modern);
 
     if (status) return status;
-    return client_connect(client, peer_port(peer)) ? client_handshake(client) : SEC_E_NO_AUTHENTICATING_AUTHORITY;
+    return client_connect(client, peer_port(peer)) ? client_handshake(client)
+                                                   : SEC_E_NO_AUTHENTICATING_AUTHORITY;
 }
 
 SECURITY_STATUS client_send(struct client *client, const void *data, size_t size)
@@ -191,7 +202,9 @@ SECURITY_STATUS client_send(struct client *client, const void *data, size_t size
     buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes.cbHeader + size };
     buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     status = sspi->EncryptMessage(&client->context, 0, &desc, 0);
-    if (!status) send(client->socket, (char *)memory, (int)(buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer), 0);
+    if (!status)
+        send(client->socket, (char *)memory,
+             (int)(buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer), 0);
     free(memory);
     return status;
 }
@@ -229,8 +242,10 @@ SECURITY_STATUS client_receive(struct client *client, void *data, size_t room, s
         status = client->size ? client_decrypt(client, data, room, size) : SEC_E_INCOMPLETE_MESSAGE;
         if (status == SEC_E_INCOMPLETE_MESSAGE)
         {
-            if (client->feed && client->feed < client->size) client->feed += feed;
-            else if (!client_fill(client)) break;
+            if (client->feed && client->feed < client->size)
+                client->feed += feed;
+            else if (!client_fill(client))
+                break;
             continue;
         }
         client->feed = feed;
@@ -256,7 +271,8 @@ void client_close(struct client *client)
     client->socket = INVALID_SOCKET;
 }
 
-/* --- ClientHello ------------------------------------------------------------------------------------------- */
+/* --- ClientHello -------------------------------------------------------------------------------------------
+ */
 
 static unsigned number(const BYTE *data, unsigned size)
 {
@@ -273,17 +289,20 @@ static void parse_extension(unsigned type, const BYTE *data, unsigned size, stru
     switch (type)
     {
     case 0: /* server_name: list length, type, length, name */
-        if (size >= 5) memcpy(hello->server_name, data + 5, min(number(data + 3, 2), sizeof(hello->server_name) - 1));
+        if (size >= 5)
+            memcpy(hello->server_name, data + 5, min(number(data + 3, 2), sizeof(hello->server_name) - 1));
         break;
     case 10: /* supported_groups */
-        for (i = 2; i + 2 <= size && hello->group_count < 16; i += 2) hello->groups[hello->group_count++] = (unsigned short)number(data + i, 2);
+        for (i = 2; i + 2 <= size && hello->group_count < 16; i += 2)
+            hello->groups[hello->group_count++] = (unsigned short)number(data + i, 2);
         break;
     case 16: /* application_layer_protocol_negotiation */
         hello->alpn_size = min(size - 2, sizeof(hello->alpn));
         memcpy(hello->alpn, data + 2, hello->alpn_size);
         break;
     case 43: /* supported_versions */
-        for (i = 1; i + 2 <= size && hello->version_count < 16; i += 2) hello->versions[hello->version_count++] = (unsigned short)number(data + i, 2);
+        for (i = 1; i + 2 <= size && hello->version_count < 16; i += 2)
+            hello->versions[hello->version_count++] = (unsigned short)number(data + i, 2);
         break;
     case 51: /* key_share */
         for (i = 2; i + 4 <= size; i += 4 + number(data + i + 2, 2)) hello->key_shares++;
@@ -299,14 +318,17 @@ void hello_parse(const BYTE *token, size_t size, struct hello *hello)
     unsigned i, length;
 
     memset(hello, 0, sizeof(*hello));
-    if (size < 9 + 35 || token[0] != 22 || size != 5 + number(token + 3, 2) || token[5] != 1 || size != 9 + number(token + 6, 3)) return;
+    if (size < 9 + 35 || token[0] != 22 || size != 5 + number(token + 3, 2) || token[5] != 1 ||
+        size != 9 + number(token + 6, 3))
+        return;
     end = token + size;
     hello->record_version = (unsigned short)number(token + 1, 2);
     hello->version = (unsigned short)number(token + 9, 2);
     at = token + 9 + 2 + 32;
     at += 1 + at[0]; /* session id */
     length = number(at, 2);
-    for (i = 0; i + 2 <= length && hello->suite_count < 64; i += 2) hello->suites[hello->suite_count++] = (unsigned short)number(at + 2 + i, 2);
+    for (i = 0; i + 2 <= length && hello->suite_count < 64; i += 2)
+        hello->suites[hello->suite_count++] = (unsigned short)number(at + 2 + i, 2);
     at += 2 + length;
     at += 1 + at[0]; /* compression */
     hello->sound = at == end;
@@ -315,7 +337,8 @@ void hello_parse(const BYTE *token, size_t size, struct hello *hello)
     hello->sound = extensions_end == end;
     for (at += 2; at + 4 <= extensions_end; at += 4 + number(at + 2, 2))
     {
-        if (hello->extension_count < 32) hello->extensions[hello->extension_count++] = (unsigned short)number(at, 2);
+        if (hello->extension_count < 32)
+            hello->extensions[hello->extension_count++] = (unsigned short)number(at, 2);
         parse_extension(number(at, 2), at + 4, number(at + 2, 2), hello);
     }
 }

@@ -1,9 +1,10 @@
 /*
- * What the tests that come through the door share: the package, a client that keeps its conventions, and sockets.
+ * What the tests that come through the door share: the package, a client that keeps its conventions, and
+ * sockets.
  *
  * The door is chosen by the environment: SSPI_WAY=secur32 (the DLL lies in the prefix, secur32 finds it) or
- * SSPI_WAY=direct (LoadLibrary of SSPI_DLL and InitSecurityInterfaceW). Peers are named by PEER_* variables, each
- * a port of 127.0.0.1 (tests/run.py starts them).
+ * SSPI_WAY=direct (LoadLibrary of SSPI_DLL and InitSecurityInterfaceW). Peers are named by PEER_* variables,
+ * each a port of 127.0.0.1 (tests/run.py starts them).
  */
 #ifndef TESTS_DOOR_H
 #define TESTS_DOOR_H
@@ -43,8 +44,8 @@ struct client
     unsigned renegotiations; /* how often SEC_I_RENEGOTIATE came */
 };
 
-/* A credential: SCHANNEL_CRED with these protocols (`modern` FALSE), or SCH_CREDENTIALS without the others (TRUE);
- * 0: the default ones. Validation is off. */
+/* A credential: SCHANNEL_CRED with these protocols (`modern` FALSE), or SCH_CREDENTIALS without the others
+ * (TRUE); 0: the default ones. Validation is off. */
 SECURITY_STATUS client_acquire(struct client *client, DWORD protocols, BOOL modern);
 
 /* The same with SCH_CRED_* flags of one's own. */
@@ -65,8 +66,8 @@ SECURITY_STATUS client_open(struct client *client, const char *peer, DWORD proto
 /* Encrypts and sends one message. */
 SECURITY_STATUS client_send(struct client *client, const void *data, size_t size);
 
-/* Receives and decrypts until there is data, at most `room` bytes of it; a handshake step is made when asked for.
- * SEC_I_CONTEXT_EXPIRED: the peer closed. SEC_E_INCOMPLETE_MESSAGE: the wire ended. */
+/* Receives and decrypts until there is data, at most `room` bytes of it; a handshake step is made when asked
+ * for. SEC_I_CONTEXT_EXPIRED: the peer closed. SEC_E_INCOMPLETE_MESSAGE: the wire ended. */
 SECURITY_STATUS client_receive(struct client *client, void *data, size_t room, size_t *size);
 
 /* The same for just one DecryptMessage on what is there, without receiving. */

@@ -111,7 +111,8 @@ static void test_a_stale_handle_stays_stale_when_its_slot_is_used_again(void)
 
 static void test_numbers_nobody_gave_name_nothing(void)
 {
-    static const ULONG_PTR numbers[] = { 0, 1, 0xffff, 0xfffff, 0x7fffffff, 0xffffffff, (ULONG_PTR)-1, (ULONG_PTR)-2 };
+    static const ULONG_PTR numbers[] = { 0,          1,          0xffff,        0xfffff,
+                                         0x7fffffff, 0xffffffff, (ULONG_PTR)-1, (ULONG_PTR)-2 };
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -126,7 +127,10 @@ static void test_numbers_nobody_gave_name_nothing(void)
 
 static void test_ten_thousand_handles_are_all_different(void)
 {
-    enum { COUNT = 10000 };
+    enum
+    {
+        COUNT = 10000
+    };
     SecHandle *handles = calloc(COUNT, sizeof(*handles));
     unsigned i;
 

@@ -1,6 +1,6 @@
 /*
- * The other side, in the same process: a GnuTLS server whose wire is memory too. It is an independent peer as far as
- * the record layer goes, which GnuTLS does for it and we do for ourselves.
+ * The other side, in the same process: a GnuTLS server whose wire is memory too. It is an independent peer as
+ * far as the record layer goes, which GnuTLS does for it and we do for ourselves.
  */
 #ifndef TESTS_PAIR_H
 #define TESTS_PAIR_H
@@ -16,8 +16,8 @@ struct peer
     BOOL done; /* the handshake */
 };
 
-/* A server with one ECDSA and one RSA certificate for "localhost", made at the first call. NULL when GnuTLS does not
- * take the priority string. */
+/* A server with one ECDSA and one RSA certificate for "localhost", made at the first call. NULL when GnuTLS
+ * does not take the priority string. */
 struct peer *peer_create(const char *priority);
 void peer_destroy(struct peer *peer);
 

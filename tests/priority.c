@@ -7,8 +7,9 @@
 #include <gnutls/gnutls.h>
 
 /* Microsoft, "TLS Cipher Suites in Windows 11": enabled by default, without NULL and PSK. */
-static const USHORT windows_suites[] = { 0x1302, 0x1301, 0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a,
-                                         0xc009, 0xc014, 0xc013, 0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f };
+static const USHORT windows_suites[] = { 0x1302, 0x1301, 0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024,
+                                         0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
+                                         0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f };
 
 static unsigned suites_of(DWORD protocols, USHORT *ids, unsigned room)
 {
@@ -23,11 +24,14 @@ static unsigned suites_of(DWORD protocols, USHORT *ids, unsigned room)
         ok(0, "GnuTLS does not take the string at: %s\n", error);
         return 0;
     }
-    for (i = 0; gnutls_priority_get_cipher_suite_index(priority, i, &index) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; i++)
+    for (i = 0;
+         gnutls_priority_get_cipher_suite_index(priority, i, &index) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+         i++)
     {
         unsigned char id[2];
 
-        if (gnutls_cipher_suite_info(index, id, NULL, NULL, NULL, NULL) && count < room) ids[count++] = (USHORT)(id[0] << 8 | id[1]);
+        if (gnutls_cipher_suite_info(index, id, NULL, NULL, NULL, NULL) && count < room)
+            ids[count++] = (USHORT)(id[0] << 8 | id[1]);
     }
     gnutls_priority_deinit(priority);
     return count;
@@ -41,12 +45,16 @@ static void test_the_suites_are_those_of_windows_11(void)
     ok(count == ARRAY_SIZE(windows_suites), "%u suites\n", count);
     for (i = 0; i < ARRAY_SIZE(windows_suites); i++)
     {
-        for (j = 0; j < count && ids[j] != windows_suites[i]; j++) {}
+        for (j = 0; j < count && ids[j] != windows_suites[i]; j++)
+        {
+        }
         ok(j < count, "suite %#x is missing\n", windows_suites[i]);
     }
     for (j = 0; j < count; j++)
     {
-        for (i = 0; i < ARRAY_SIZE(windows_suites) && ids[j] != windows_suites[i]; i++) {}
+        for (i = 0; i < ARRAY_SIZE(windows_suites) && ids[j] != windows_suites[i]; i++)
+        {
+        }
         ok(i < ARRAY_SIZE(windows_suites), "suite %#x is not Windows'\n", ids[j]);
     }
 }
@@ -75,7 +83,8 @@ static void test_no_known_protocol_is_no_string(void)
     char text[PRIORITY_SIZE];
 
     ok(!priority_string(0, text), "a string for nothing\n");
-    ok(!priority_string(SP_PROT_SSL2_CLIENT | SP_PROT_DTLS1_2_CLIENT, text), "a string for SSL 2.0 and DTLS\n");
+    ok(!priority_string(SP_PROT_SSL2_CLIENT | SP_PROT_DTLS1_2_CLIENT, text),
+       "a string for SSL 2.0 and DTLS\n");
 }
 
 START_TEST(priority)

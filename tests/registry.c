@@ -8,7 +8,8 @@
 
 static void clear(void)
 {
-    RegDeleteTreeW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols");
+    RegDeleteTreeW(HKEY_LOCAL_MACHINE,
+                   L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols");
 }
 
 static void set(const WCHAR *protocol, const WCHAR *name, DWORD value)
@@ -31,7 +32,8 @@ static void test_without_values_the_defaults_hold(void)
     clear();
     policy = registry_protocols();
     ok(policy.by_default == expected, "by default %#lx\n", policy.by_default);
-    ok(policy.enabled == (expected | SP_PROT_TLS1_1 | SP_PROT_TLS1_0 | SP_PROT_DTLS1_0), "enabled %#lx\n", policy.enabled);
+    ok(policy.enabled == (expected | SP_PROT_TLS1_1 | SP_PROT_TLS1_0 | SP_PROT_DTLS1_0), "enabled %#lx\n",
+       policy.enabled);
 }
 
 static void test_each_protocol_has_three_states(void)
@@ -49,8 +51,10 @@ static void test_each_protocol_has_three_states(void)
         { "Enabled 1, DisabledByDefault 1", 1, 1, TRUE, FALSE },
         { "Enabled 0xffffffff", -2, -1, TRUE, TRUE },
     };
-    static const WCHAR *const keys[] = { L"TLS 1.0\\Client", L"TLS 1.2\\Client", L"SSL 3.0\\Client", L"TLS 1.3\\Client" };
-    static const DWORD bits[] = { SP_PROT_TLS1_0_CLIENT, SP_PROT_TLS1_2_CLIENT, SP_PROT_SSL3_CLIENT, SP_PROT_TLS1_3_CLIENT };
+    static const WCHAR *const keys[] = { L"TLS 1.0\\Client", L"TLS 1.2\\Client", L"SSL 3.0\\Client",
+                                         L"TLS 1.3\\Client" };
+    static const DWORD bits[] = { SP_PROT_TLS1_0_CLIENT, SP_PROT_TLS1_2_CLIENT, SP_PROT_SSL3_CLIENT,
+                                  SP_PROT_TLS1_3_CLIENT };
     unsigned i, j;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++)
@@ -59,11 +63,13 @@ static void test_each_protocol_has_three_states(void)
             struct protocol_policy policy;
 
             clear();
-            if (rows[i].enabled != -1) set(keys[j], L"Enabled", rows[i].enabled == -2 ? 0xffffffff : (DWORD)rows[i].enabled);
+            if (rows[i].enabled != -1)
+                set(keys[j], L"Enabled", rows[i].enabled == -2 ? 0xffffffff : (DWORD)rows[i].enabled);
             if (rows[i].disabled != -1) set(keys[j], L"DisabledByDefault", (DWORD)rows[i].disabled);
             policy = registry_protocols();
             ok(!!(policy.enabled & bits[j]) == rows[i].may, "%s, %ls: enabled\n", rows[i].name, keys[j]);
-            ok(!!(policy.by_default & bits[j]) == rows[i].unasked, "%s, %ls: by default\n", rows[i].name, keys[j]);
+            ok(!!(policy.by_default & bits[j]) == rows[i].unasked, "%s, %ls: by default\n", rows[i].name,
+               keys[j]);
         }
     clear();
 }

@@ -23,16 +23,46 @@ static void test_input_shapes(void)
         SECURITY_STATUS status;
         int token, spare; /* index, -1: none */
     } rows[] = {
-        { "an EMPTY that is not empty", { { 1, SECBUFFER_TOKEN, memory }, { 7, SECBUFFER_EMPTY, NULL } }, 2, TRUE, SEC_E_INVALID_TOKEN, 0, 0 },
+        { "an EMPTY that is not empty",
+          { { 1, SECBUFFER_TOKEN, memory }, { 7, SECBUFFER_EMPTY, NULL } },
+          2,
+          TRUE,
+          SEC_E_INVALID_TOKEN,
+          0,
+          0 },
         { "the same at first", { { 24, SECBUFFER_EMPTY, memory } }, 1, FALSE, SEC_E_OK, -1, 0 },
         { "bytes at NULL", { { 1, SECBUFFER_TOKEN, NULL } }, 1, TRUE, SEC_E_INVALID_TOKEN, 0, 0 },
         { "nothing", { { 0, 0, NULL } }, 0, TRUE, SEC_E_OK, -1, -1 },
         { "a token of nothing", { { 0, SECBUFFER_TOKEN, NULL } }, 1, TRUE, SEC_E_OK, 0, -1 },
         { "a token alone", { { 5, SECBUFFER_TOKEN, memory } }, 1, TRUE, SEC_E_OK, 0, -1 },
-        { "the usual two", { { 5, SECBUFFER_TOKEN, memory }, { 0, SECBUFFER_EMPTY, NULL } }, 2, TRUE, SEC_E_OK, 0, 1 },
-        { "the other way round", { { 0, SECBUFFER_EMPTY, NULL }, { 5, SECBUFFER_TOKEN, memory } }, 2, TRUE, SEC_E_OK, 1, 0 },
-        { "a token with attributes", { { 5, SECBUFFER_TOKEN | SECBUFFER_READONLY, memory } }, 1, TRUE, SEC_E_OK, 0, -1 },
-        { "protocols at NULL", { { 5, SECBUFFER_APPLICATION_PROTOCOLS, NULL } }, 1, FALSE, SEC_E_INVALID_TOKEN, -1, -1 },
+        { "the usual two",
+          { { 5, SECBUFFER_TOKEN, memory }, { 0, SECBUFFER_EMPTY, NULL } },
+          2,
+          TRUE,
+          SEC_E_OK,
+          0,
+          1 },
+        { "the other way round",
+          { { 0, SECBUFFER_EMPTY, NULL }, { 5, SECBUFFER_TOKEN, memory } },
+          2,
+          TRUE,
+          SEC_E_OK,
+          1,
+          0 },
+        { "a token with attributes",
+          { { 5, SECBUFFER_TOKEN | SECBUFFER_READONLY, memory } },
+          1,
+          TRUE,
+          SEC_E_OK,
+          0,
+          -1 },
+        { "protocols at NULL",
+          { { 5, SECBUFFER_APPLICATION_PROTOCOLS, NULL } },
+          1,
+          FALSE,
+          SEC_E_INVALID_TOKEN,
+          -1,
+          -1 },
     };
     unsigned i;
 
@@ -43,7 +73,8 @@ static void test_input_shapes(void)
         SecBufferDesc desc = describe(buffers, rows[i].count);
 
         memcpy(buffers, rows[i].buffers, sizeof(buffers));
-        ok(handshake_input_parse(&desc, rows[i].continuing, &input) == rows[i].status, "%s: status\n", rows[i].name);
+        ok(handshake_input_parse(&desc, rows[i].continuing, &input) == rows[i].status, "%s: status\n",
+           rows[i].name);
         if (rows[i].status) continue;
         ok(input.token == (rows[i].token < 0 ? NULL : &buffers[rows[i].token]), "%s: token\n", rows[i].name);
         ok(input.spare == (rows[i].spare < 0 ? NULL : &buffers[rows[i].spare]), "%s: spare\n", rows[i].name);
@@ -111,7 +142,8 @@ static void test_a_token_that_does_not_fit_is_not_written(void)
     ok(memory[0] == 0xcc && buffer.cbBuffer == 7, "something was written\n");
     buffer.cbBuffer = 8;
     ok_status(handshake_output_write(&output, span), SEC_E_OK);
-    ok(!memcmp(memory, token, 8) && memory[8] == 0xcc && buffer.cbBuffer == 8, "not what was to be written\n");
+    ok(!memcmp(memory, token, 8) && memory[8] == 0xcc && buffer.cbBuffer == 8,
+       "not what was to be written\n");
 }
 
 static void test_a_token_in_our_memory_is_in_the_process_heap(void)
@@ -138,16 +170,34 @@ static void test_messages_to_seal(void)
         ULONG types[4], count;
         SECURITY_STATUS status;
     } rows[] = {
-        { "no data", { SECBUFFER_STREAM_HEADER, SECBUFFER_STREAM_TRAILER, SECBUFFER_EMPTY }, 3, SEC_E_INVALID_TOKEN },
+        { "no data",
+          { SECBUFFER_STREAM_HEADER, SECBUFFER_STREAM_TRAILER, SECBUFFER_EMPTY },
+          3,
+          SEC_E_INVALID_TOKEN },
         { "no header", { SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER }, 2, SEC_E_INVALID_TOKEN },
         { "no trailer", { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA }, 2, SEC_E_INVALID_TOKEN },
-        { "two data", { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER }, 4, SEC_E_INVALID_TOKEN },
-        { "data that may not be written", { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA | SECBUFFER_READONLY, SECBUFFER_STREAM_TRAILER }, 3, SEC_E_INVALID_TOKEN },
+        { "two data",
+          { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER },
+          4,
+          SEC_E_INVALID_TOKEN },
+        { "data that may not be written",
+          { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA | SECBUFFER_READONLY, SECBUFFER_STREAM_TRAILER },
+          3,
+          SEC_E_INVALID_TOKEN },
         { "nothing", { 0 }, 0, SEC_E_INVALID_TOKEN },
-        { "the usual four", { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER, SECBUFFER_EMPTY }, 4, SEC_E_OK },
-        { "without EMPTY", { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER }, 3, SEC_E_OK },
+        { "the usual four",
+          { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER, SECBUFFER_EMPTY },
+          4,
+          SEC_E_OK },
+        { "without EMPTY",
+          { SECBUFFER_STREAM_HEADER, SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER },
+          3,
+          SEC_E_OK },
         { "the old way", { SECBUFFER_TOKEN, SECBUFFER_DATA, SECBUFFER_TOKEN, SECBUFFER_EMPTY }, 4, SEC_E_OK },
-        { "in another order", { SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER, SECBUFFER_STREAM_HEADER }, 3, SEC_E_OK },
+        { "in another order",
+          { SECBUFFER_DATA, SECBUFFER_STREAM_TRAILER, SECBUFFER_STREAM_HEADER },
+          3,
+          SEC_E_OK },
     };
     unsigned i, j;
 
@@ -171,12 +221,30 @@ static void test_messages_to_open(void)
         SECURITY_STATUS status;
     } rows[] = {
         { "three", { SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 3, SEC_E_INVALID_TOKEN },
-        { "no data", { SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 4, SEC_E_INVALID_TOKEN },
-        { "two data", { SECBUFFER_DATA, SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 4, SEC_E_INVALID_TOKEN },
-        { "two empty", { SECBUFFER_DATA, SECBUFFER_EXTRA, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 4, SEC_E_INVALID_TOKEN },
-        { "the usual four", { SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 4, SEC_E_OK },
-        { "data in the middle", { SECBUFFER_EMPTY, SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 4, SEC_E_OK },
-        { "five", { SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY }, 5, SEC_E_OK },
+        { "no data",
+          { SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          4,
+          SEC_E_INVALID_TOKEN },
+        { "two data",
+          { SECBUFFER_DATA, SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          4,
+          SEC_E_INVALID_TOKEN },
+        { "two empty",
+          { SECBUFFER_DATA, SECBUFFER_EXTRA, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          4,
+          SEC_E_INVALID_TOKEN },
+        { "the usual four",
+          { SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          4,
+          SEC_E_OK },
+        { "data in the middle",
+          { SECBUFFER_EMPTY, SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          4,
+          SEC_E_OK },
+        { "five",
+          { SECBUFFER_DATA, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY, SECBUFFER_EMPTY },
+          5,
+          SEC_E_OK },
     };
     unsigned i, j;
 
@@ -190,7 +258,8 @@ static void test_messages_to_open(void)
         ok(sealed_message_parse(&desc, &message) == rows[i].status, "%s\n", rows[i].name);
         if (rows[i].status) continue;
         ok(message.data && message.trailer && message.extra, "%s: a buffer is missing\n", rows[i].name);
-        ok(message.data != message.trailer && message.trailer != message.extra, "%s: one for two\n", rows[i].name);
+        ok(message.data != message.trailer && message.trailer != message.extra, "%s: one for two\n",
+           rows[i].name);
     }
 }
 

@@ -5,7 +5,8 @@
 #include "session.h"
 #include "pair.h"
 
-#define ALL_TLS (SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT)
+#define ALL_TLS                                                                                              \
+    (SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT)
 
 static SECURITY_STATUS verdict;
 static unsigned verified;
@@ -48,7 +49,9 @@ static ssize_t send_data(struct pair *pair, const void *data, size_t size, void 
 {
     struct record_sizes sizes = session_record_sizes(pair->session);
     uint8_t *memory = malloc(sizes.header + size + sizes.trailer);
-    struct record_layout layout = { memory, sizes.header, memory + sizes.header, size, memory + sizes.header + size, sizes.trailer };
+    struct record_layout layout = {
+        memory, sizes.header, memory + sizes.header, size, memory + sizes.header + size, sizes.trailer
+    };
     struct span record = { memory, 0 };
     SECURITY_STATUS status;
 
@@ -79,15 +82,29 @@ static const struct
     DWORD protocol;
     USHORT suite;
 } suites[] = {
-    { "TLS 1.3 AES-256-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM", SP_PROT_TLS1_3_CLIENT, 0x1302 },
-    { "TLS 1.3 AES-128-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM", SP_PROT_TLS1_3_CLIENT, 0x1301 },
-    { "TLS 1.2 ECDSA AES-256-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:+AES-256-GCM", SP_PROT_TLS1_2_CLIENT, 0xc02c },
-    { "TLS 1.2 RSA AES-128-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-GCM", SP_PROT_TLS1_2_CLIENT, 0x009c },
-    { "TLS 1.2 AES-256-CBC SHA-384", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA:-CIPHER-ALL:+AES-256-CBC:-MAC-ALL:+SHA384", SP_PROT_TLS1_2_CLIENT, 0xc028 },
-    { "TLS 1.2 AES-128-CBC SHA-256", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA256", SP_PROT_TLS1_2_CLIENT, 0xc027 },
-    { "TLS 1.2 without encrypt-then-MAC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA1:%NO_ETM", SP_PROT_TLS1_2_CLIENT, 0x002f },
-    { "TLS 1.1 AES-128-CBC SHA-1", "NORMAL:-VERS-ALL:+VERS-TLS1.1:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-CBC", SP_PROT_TLS1_1_CLIENT, 0x002f },
-    { "TLS 1.0 AES-256-CBC SHA-1", "NORMAL:-VERS-ALL:+VERS-TLS1.0:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:+AES-256-CBC", SP_PROT_TLS1_0_CLIENT, 0xc00a },
+    { "TLS 1.3 AES-256-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM", SP_PROT_TLS1_3_CLIENT,
+      0x1302 },
+    { "TLS 1.3 AES-128-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM", SP_PROT_TLS1_3_CLIENT,
+      0x1301 },
+    { "TLS 1.2 ECDSA AES-256-GCM",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:+AES-256-GCM", SP_PROT_TLS1_2_CLIENT,
+      0xc02c },
+    { "TLS 1.2 RSA AES-128-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-GCM",
+      SP_PROT_TLS1_2_CLIENT, 0x009c },
+    { "TLS 1.2 AES-256-CBC SHA-384",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA:-CIPHER-ALL:+AES-256-CBC:-MAC-ALL:+SHA384",
+      SP_PROT_TLS1_2_CLIENT, 0xc028 },
+    { "TLS 1.2 AES-128-CBC SHA-256",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA256",
+      SP_PROT_TLS1_2_CLIENT, 0xc027 },
+    { "TLS 1.2 without encrypt-then-MAC",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA1:%NO_ETM",
+      SP_PROT_TLS1_2_CLIENT, 0x002f },
+    { "TLS 1.1 AES-128-CBC SHA-1", "NORMAL:-VERS-ALL:+VERS-TLS1.1:-KX-ALL:+RSA:-CIPHER-ALL:+AES-128-CBC",
+      SP_PROT_TLS1_1_CLIENT, 0x002f },
+    { "TLS 1.0 AES-256-CBC SHA-1",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.0:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:+AES-256-CBC", SP_PROT_TLS1_0_CLIENT,
+      0xc00a },
 };
 
 static void test_every_kind_of_suite_carries_data_both_ways(void)
@@ -120,15 +137,19 @@ static void test_every_kind_of_suite_carries_data_both_ways(void)
             size_t wire_size;
 
             size = send_data(&pair, data, sizes[j], arrived, sizeof(arrived));
-            if (!sizes[j]) ok(size <= 0, "%s: %d bytes of nothing arrived\n", suites[i].name, (int)size);
-            else ok(size == (ssize_t)sizes[j] && !memcmp(arrived, data, sizes[j]), "%s: %u bytes out, %d arrived\n", suites[i].name, (unsigned)sizes[j], (int)size);
+            if (!sizes[j])
+                ok(size <= 0, "%s: %d bytes of nothing arrived\n", suites[i].name, (int)size);
+            else
+                ok(size == (ssize_t)sizes[j] && !memcmp(arrived, data, sizes[j]),
+                   "%s: %u bytes out, %d arrived\n", suites[i].name, (unsigned)sizes[j], (int)size);
             if (!sizes[j]) continue;
 
             gnutls_record_send(pair.peer->tls, data, sizes[j]);
             wire = take_wire(&pair, &wire_size);
             status = session_open(pair.session, wire, wire_size, &opened);
-            ok(!status && opened.size == sizes[j] && !memcmp(opened.data, data, sizes[j]), "%s: %u bytes in, %#lx with %u\n",
-               suites[i].name, (unsigned)sizes[j], (unsigned long)status, (unsigned)opened.size);
+            ok(!status && opened.size == sizes[j] && !memcmp(opened.data, data, sizes[j]),
+               "%s: %u bytes in, %#lx with %u\n", suites[i].name, (unsigned)sizes[j], (unsigned long)status,
+               (unsigned)opened.size);
             free(wire);
         }
         pair_close(&pair);
@@ -162,7 +183,8 @@ static void test_sealed_parts_may_lie_apart(void)
         peer_feed(pair.peer, span);
         span = (struct span){ trailer, layout.trailer_size };
         peer_feed(pair.peer, span);
-        ok(gnutls_record_recv(pair.peer->tls, arrived, sizeof(arrived)) == sizeof(text), "%s\n", suites[i].name);
+        ok(gnutls_record_recv(pair.peer->tls, arrived, sizeof(arrived)) == sizeof(text), "%s\n",
+           suites[i].name);
         ok(!memcmp(arrived, text, sizeof(text)), "%s\n", suites[i].name);
 
         layout.header_size = sizes.header - 1;
@@ -180,7 +202,8 @@ static void test_a_changed_record_is_refused_wherever_it_was_changed(void)
 
     for (i = 0; i < ARRAY_SIZE(suites); i++)
     {
-        SECURITY_STATUS expected = suites[i].protocol == SP_PROT_TLS1_3_CLIENT ? SEC_E_DECRYPT_FAILURE : SEC_E_MESSAGE_ALTERED;
+        SECURITY_STATUS expected =
+            suites[i].protocol == SP_PROT_TLS1_3_CLIENT ? SEC_E_DECRYPT_FAILURE : SEC_E_MESSAGE_ALTERED;
 
         for (at = 0; at < 3; at++)
         {
@@ -277,15 +300,16 @@ static void test_key_updates_and_data_a_thousand_times(void)
         if (read_all(&pair, &data) == SEC_I_RENEGOTIATE)
         {
             ok(i % 50 == 0, "a message nobody sent\n");
-            ok((session_pending(pair.session) == SESSION_PENDING_ANSWER) == (i % 100 == 0), "turn %u: pending %d\n", i,
-               session_pending(pair.session));
+            ok((session_pending(pair.session) == SESSION_PENDING_ANSWER) == (i % 100 == 0),
+               "turn %u: pending %d\n", i, session_pending(pair.session));
             ok_status(session_answer(pair.session), SEC_E_OK);
             peer_feed(pair.peer, session_output(pair.session));
             ok(!!session_output(pair.session).size == (i % 100 == 0), "turn %u: the answer has %u bytes\n", i,
                (unsigned)session_output(pair.session).size);
             session_output_taken(pair.session);
         }
-        else ok(i % 50 != 0, "turn %u: the key update went unseen\n", i);
+        else
+            ok(i % 50 != 0, "turn %u: the key update went unseen\n", i);
         ok(data == 13, "turn %u: %u bytes\n", i, (unsigned)data);
         do
         {
@@ -320,9 +344,11 @@ static void test_alerts_between_data_a_thousand_times(void)
             session_output_taken(pair.session);
             gnutls_alert_send(pair.peer->tls, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
             gnutls_record_send(pair.peer->tls, "data", 4);
-            ok(!FAILED(read_all(&pair, &data)) && data == 4, "%s, turn %u: %u bytes\n", suites[rows[j]].name, i, (unsigned)data);
+            ok(!FAILED(read_all(&pair, &data)) && data == 4, "%s, turn %u: %u bytes\n", suites[rows[j]].name,
+               i, (unsigned)data);
             size = gnutls_record_recv(pair.peer->tls, arrived, sizeof(arrived));
-            ok(size == GNUTLS_E_WARNING_ALERT_RECEIVED, "%s, turn %u: %d\n", suites[rows[j]].name, i, (int)size);
+            ok(size == GNUTLS_E_WARNING_ALERT_RECEIVED, "%s, turn %u: %d\n", suites[rows[j]].name, i,
+               (int)size);
             size = send_data(&pair, "more", 4, arrived, sizeof(arrived));
             ok(size == 4, "%s, turn %u: %d arrived\n", suites[rows[j]].name, i, (int)size);
             if (size != 4) break;
@@ -353,7 +379,7 @@ static void test_a_ticket_is_a_message_and_leaves_its_record_alone(void)
     ok_status(session_open(pair.session, wire, size, &opened), SEC_I_CONTINUE_NEEDED);
     ok(!memcmp(wire, copy, size), "the record was changed\n");
     span = (struct span){ wire, size };
-    ok(!session_holds_data(pair.session, span), "a ticket is no data\n");
+    ok(session_holds_message(pair.session, span), "a ticket is a message\n");
     ok_status(session_process(pair.session, span), SEC_I_RENEGOTIATE);
     ok(session_pending(pair.session) == SESSION_PENDING_NOTHING, "a ticket asks for nothing\n");
     gnutls_record_send(pair.peer->tls, "after", 5);
@@ -417,7 +443,8 @@ static void test_a_refused_chain_ends_it_with_its_own_status_and_alert(void)
         ok(verified == 1, "%s: asked %u times\n", suites[i].name, verified);
         peer_feed(pair.peer, session_output(pair.session));
         ok(peer_handshake(pair.peer) == GNUTLS_E_FATAL_ALERT_RECEIVED, "%s: no alert\n", suites[i].name);
-        ok(gnutls_alert_get(pair.peer->tls) == GNUTLS_A_UNKNOWN_CA, "%s: alert %d\n", suites[i].name, gnutls_alert_get(pair.peer->tls));
+        ok(gnutls_alert_get(pair.peer->tls) == GNUTLS_A_UNKNOWN_CA, "%s: alert %d\n", suites[i].name,
+           gnutls_alert_get(pair.peer->tls));
         pair_close(&pair);
     }
 }
@@ -451,7 +478,8 @@ static void test_what_is_no_record_is_told_apart(void)
         SECURITY_STATUS status = record_take(&input, &record);
 
         ok(status == rows[i].status, "%s: %#lx\n", rows[i].name, (unsigned long)status);
-        ok(status ? input.size == rows[i].size : input.size == 0, "%s: %u left\n", rows[i].name, (unsigned)input.size);
+        ok(status ? input.size == rows[i].size : input.size == 0, "%s: %u left\n", rows[i].name,
+           (unsigned)input.size);
     }
 }
 

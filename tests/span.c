@@ -14,9 +14,12 @@ static void test_cuts_that_fit_and_cuts_that_do_not(void)
         size_t size, cut;
         bool fits;
     } rows[] = {
-        { "one more than there is", 5, 6, false }, { "something of nothing", 0, 1, false },
-        { "a size that would wrap", 5, SIZE_MAX, false }, { "nothing of nothing", 0, 0, true },
-        { "all", 5, 5, true }, { "some", 5, 2, true },
+        { "one more than there is", 5, 6, false },
+        { "something of nothing", 0, 1, false },
+        { "a size that would wrap", 5, SIZE_MAX, false },
+        { "nothing of nothing", 0, 0, true },
+        { "all", 5, 5, true },
+        { "some", 5, 2, true },
     };
     unsigned i;
 
@@ -25,8 +28,10 @@ static void test_cuts_that_fit_and_cuts_that_do_not(void)
         struct span span = { bytes, rows[i].size }, taken = { NULL, 99 };
 
         ok(span_take(&span, rows[i].cut, &taken) == rows[i].fits, "%s\n", rows[i].name);
-        ok(span.size == rows[i].size - (rows[i].fits ? rows[i].cut : 0), "%s: %u left\n", rows[i].name, (unsigned)span.size);
-        ok(taken.size == (rows[i].fits ? rows[i].cut : 99), "%s: took %u\n", rows[i].name, (unsigned)taken.size);
+        ok(span.size == rows[i].size - (rows[i].fits ? rows[i].cut : 0), "%s: %u left\n", rows[i].name,
+           (unsigned)span.size);
+        ok(taken.size == (rows[i].fits ? rows[i].cut : 99), "%s: took %u\n", rows[i].name,
+           (unsigned)taken.size);
     }
 }
 
@@ -45,7 +50,8 @@ static void test_a_vector_longer_than_its_span_is_not_cut(void)
     static const uint8_t data[] = { 0x00, 0x02, 0xaa, 0xbb, 0x00, 0x05, 0xcc };
     struct span span = { data, sizeof(data) }, vector;
 
-    ok(span_take_vector(&span, 2, &vector) && vector.size == 2 && vector.data[0] == 0xaa, "the first vector\n");
+    ok(span_take_vector(&span, 2, &vector) && vector.size == 2 && vector.data[0] == 0xaa,
+       "the first vector\n");
     ok(!span_take_vector(&span, 2, &vector), "a vector cut short was taken\n");
     ok(span.size == 3, "the failed cut took its length: %u left\n", (unsigned)span.size);
 }

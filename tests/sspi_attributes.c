@@ -15,15 +15,19 @@ static void test_connection_and_cipher_info(void)
         DWORD strength, hash_strength, suite, group;
         const WCHAR *name, *hash_name, *exchange_name, *certificate;
     } rows[] = {
-        { "PEER_OPENSSL", TRUE, 0, SP_PROT_TLS1_3_CLIENT, 0x304, CALG_AES_256, CALG_SHA_384, 0, 256, 0, 0x1302, 0x1d, L"TLS_AES_256_GCM_SHA384", L"", L"", L"" },
-        { "PEER_OPENSSL_ECDSA", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_256, CALG_SHA_384, CALG_ECDH_EPHEM, 256, 0, 0xc02c, 0x1d,
-          L"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", L"", L"ECDH", L"ECDSA" },
-        { "PEER_OPENSSL_CBC384", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_256, CALG_SHA_384, CALG_ECDH_EPHEM, 256, 384, 0xc028, 0x1d,
-          L"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384", L"SHA384", L"ECDH", L"RSA" },
-        { "PEER_OPENSSL_RSA", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_128, CALG_SHA_256, CALG_RSA_KEYX, 128, 0, 0x009c, 0,
-          L"TLS_RSA_WITH_AES_128_GCM_SHA256", L"", L"RSA", L"RSA" },
-        { "PEER_OPENSSL_TLS10", FALSE, SP_PROT_TLS1_0_CLIENT, SP_PROT_TLS1_0_CLIENT, 0x301, CALG_AES_256, CALG_SHA1, CALG_ECDH_EPHEM, 256, 160, 0xc014, 0x1d,
-          L"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", L"SHA1", L"ECDH", L"RSA" },
+        { "PEER_OPENSSL", TRUE, 0, SP_PROT_TLS1_3_CLIENT, 0x304, CALG_AES_256, CALG_SHA_384, 0, 256, 0,
+          0x1302, 0x1d, L"TLS_AES_256_GCM_SHA384", L"", L"", L"" },
+        { "PEER_OPENSSL_ECDSA", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_256, CALG_SHA_384,
+          CALG_ECDH_EPHEM, 256, 0, 0xc02c, 0x1d, L"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", L"", L"ECDH",
+          L"ECDSA" },
+        { "PEER_OPENSSL_CBC384", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_256, CALG_SHA_384,
+          CALG_ECDH_EPHEM, 256, 384, 0xc028, 0x1d, L"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384", L"SHA384",
+          L"ECDH", L"RSA" },
+        { "PEER_OPENSSL_RSA", FALSE, 0, SP_PROT_TLS1_2_CLIENT, 0x303, CALG_AES_128, CALG_SHA_256,
+          CALG_RSA_KEYX, 128, 0, 0x009c, 0, L"TLS_RSA_WITH_AES_128_GCM_SHA256", L"", L"RSA", L"RSA" },
+        { "PEER_OPENSSL_TLS10", FALSE, SP_PROT_TLS1_0_CLIENT, SP_PROT_TLS1_0_CLIENT, 0x301, CALG_AES_256,
+          CALG_SHA1, CALG_ECDH_EPHEM, 256, 160, 0xc014, 0x1d, L"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", L"SHA1",
+          L"ECDH", L"RSA" },
     };
     unsigned i;
 
@@ -34,20 +38,29 @@ static void test_connection_and_cipher_info(void)
         struct client client;
 
         ok_status(client_open(&client, rows[i].peer, rows[i].protocols, rows[i].modern), SEC_E_OK);
-        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info), SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info),
+                  SEC_E_OK);
         ok(info.dwProtocol == rows[i].protocol, "%s: protocol %#lx\n", rows[i].peer, info.dwProtocol);
-        ok(info.aiCipher == rows[i].cipher && info.dwCipherStrength == rows[i].strength, "%s: cipher %#x, %lu\n", rows[i].peer, info.aiCipher, info.dwCipherStrength);
-        ok(info.aiHash == rows[i].hash && info.dwHashStrength == rows[i].hash_strength, "%s: hash %#x, %lu\n", rows[i].peer, info.aiHash, info.dwHashStrength);
+        ok(info.aiCipher == rows[i].cipher && info.dwCipherStrength == rows[i].strength,
+           "%s: cipher %#x, %lu\n", rows[i].peer, info.aiCipher, info.dwCipherStrength);
+        ok(info.aiHash == rows[i].hash && info.dwHashStrength == rows[i].hash_strength, "%s: hash %#x, %lu\n",
+           rows[i].peer, info.aiHash, info.dwHashStrength);
         ok(info.aiExch == rows[i].exchange, "%s: exchange %#x\n", rows[i].peer, info.aiExch);
-        if (rows[i].exchange == CALG_RSA_KEYX) ok(info.dwExchStrength == 2048, "%s: exchange strength %lu\n", rows[i].peer, info.dwExchStrength);
+        if (rows[i].exchange == CALG_RSA_KEYX)
+            ok(info.dwExchStrength == 2048, "%s: exchange strength %lu\n", rows[i].peer, info.dwExchStrength);
         ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CIPHER_INFO, &cipher), SEC_E_OK);
         ok(cipher.dwProtocol == rows[i].version, "%s: version %#lx\n", rows[i].peer, cipher.dwProtocol);
-        ok(cipher.dwCipherSuite == rows[i].suite && cipher.dwBaseCipherSuite == rows[i].suite, "%s: suite %#lx\n", rows[i].peer, cipher.dwCipherSuite);
+        ok(cipher.dwCipherSuite == rows[i].suite && cipher.dwBaseCipherSuite == rows[i].suite,
+           "%s: suite %#lx\n", rows[i].peer, cipher.dwCipherSuite);
         ok(!wcscmp(cipher.szCipherSuite, rows[i].name), "%s: %ls\n", rows[i].peer, cipher.szCipherSuite);
-        ok(!wcscmp(cipher.szCipher, L"AES") && cipher.dwCipherLen == rows[i].strength && cipher.dwCipherBlockLen == 16, "%s: %ls %lu\n", rows[i].peer, cipher.szCipher, cipher.dwCipherLen);
-        ok(!wcscmp(cipher.szHash, rows[i].hash_name) && cipher.dwHashLen == rows[i].hash_strength, "%s: %ls %lu\n", rows[i].peer, cipher.szHash, cipher.dwHashLen);
+        ok(!wcscmp(cipher.szCipher, L"AES") && cipher.dwCipherLen == rows[i].strength &&
+               cipher.dwCipherBlockLen == 16,
+           "%s: %ls %lu\n", rows[i].peer, cipher.szCipher, cipher.dwCipherLen);
+        ok(!wcscmp(cipher.szHash, rows[i].hash_name) && cipher.dwHashLen == rows[i].hash_strength,
+           "%s: %ls %lu\n", rows[i].peer, cipher.szHash, cipher.dwHashLen);
         ok(!wcscmp(cipher.szExchange, rows[i].exchange_name), "%s: %ls\n", rows[i].peer, cipher.szExchange);
-        ok(!wcscmp(cipher.szCertificate, rows[i].certificate), "%s: %ls\n", rows[i].peer, cipher.szCertificate);
+        ok(!wcscmp(cipher.szCertificate, rows[i].certificate), "%s: %ls\n", rows[i].peer,
+           cipher.szCertificate);
         ok(cipher.dwKeyType == rows[i].group, "%s: group %#lx\n", rows[i].peer, cipher.dwKeyType);
         client_close(&client);
     }
@@ -61,7 +74,8 @@ static void test_the_servers_certificate_brings_its_chain(void)
     WCHAR name[100];
 
     ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf),
+              SEC_E_OK);
     client_close(&client); /* the certificate outlives the context */
     ok(leaf && leaf->hCertStore, "no certificate or no store\n");
     if (!leaf) return;
@@ -80,8 +94,10 @@ static void test_before_the_handshake_is_done(void)
 
     client_acquire(&client, 0, TRUE);
     client_step(&client);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_STREAM_SIZES, &sizes), SEC_E_INVALID_HANDLE);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &certificate), SEC_E_NO_CREDENTIALS);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_STREAM_SIZES, &sizes),
+              SEC_E_INVALID_HANDLE);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &certificate),
+              SEC_E_NO_CREDENTIALS);
     client_close(&client);
 }
 
@@ -91,10 +107,13 @@ static void test_attributes_that_are_not_schannels(void)
     struct client client;
 
     ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_NEGOTIATION_INFO, &info), SEC_E_UNSUPPORTED_FUNCTION);
-    ok_status(sspi_a->QueryContextAttributesA(&client.context, SECPKG_ATTR_NEGOTIATION_INFO, &info), SEC_E_UNSUPPORTED_FUNCTION);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_NEGOTIATION_INFO, &info),
+              SEC_E_UNSUPPORTED_FUNCTION);
+    ok_status(sspi_a->QueryContextAttributesA(&client.context, SECPKG_ATTR_NEGOTIATION_INFO, &info),
+              SEC_E_UNSUPPORTED_FUNCTION);
     ok_status(sspi->QueryContextAttributesW(&client.context, 0x7777, &info), SEC_E_UNSUPPORTED_FUNCTION);
-    ok(FAILED(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_STREAM_SIZES, NULL)), "an answer into nowhere\n");
+    ok(FAILED(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_STREAM_SIZES, NULL)),
+       "an answer into nowhere\n");
     client_close(&client);
 }
 
@@ -118,7 +137,8 @@ static void test_application_protocols(void)
             DWORD all = 6 + rows[i].size, ext = 2;
             USHORT list = (USHORT)rows[i].size;
             BYTE alpn[100];
-            SecBuffer in = { 10 + rows[i].size, SECBUFFER_APPLICATION_PROTOCOLS, alpn }, token = { 0, SECBUFFER_TOKEN, NULL };
+            SecBuffer in = { 10 + rows[i].size, SECBUFFER_APPLICATION_PROTOCOLS, alpn },
+                      token = { 0, SECBUFFER_TOKEN, NULL };
             SecBufferDesc in_desc = { SECBUFFER_VERSION, 1, &in }, out = { SECBUFFER_VERSION, 1, &token };
             SecPkgContext_ApplicationProtocol protocol = { 0 };
             struct client client;
@@ -129,21 +149,30 @@ static void test_application_protocols(void)
             memcpy(alpn + 10, rows[i].offered, rows[i].size);
             client_acquire(&client, 0, modern);
             client_connect(&client, peer_port(rows[i].peer));
-            ok_status(sspi->InitializeSecurityContextW(&client.credential, NULL, (WCHAR *)L"localhost", CLIENT_FLAGS, 0, 0, &in_desc, 0, &client.context, &out, &client.attributes, NULL), SEC_I_CONTINUE_NEEDED);
+            ok_status(sspi->InitializeSecurityContextW(&client.credential, NULL, (WCHAR *)L"localhost",
+                                                       CLIENT_FLAGS, 0, 0, &in_desc, 0, &client.context, &out,
+                                                       &client.attributes, NULL),
+                      SEC_I_CONTINUE_NEEDED);
             client.has_context = TRUE;
             send(client.socket, token.pvBuffer, (int)token.cbBuffer, 0);
             sspi->FreeContextBuffer(token.pvBuffer);
             ok(client_fill(&client), "no answer\n");
             ok_status(client_handshake(&client), SEC_E_OK);
-            ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_APPLICATION_PROTOCOL, &protocol), SEC_E_OK);
+            ok_status(
+                sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_APPLICATION_PROTOCOL, &protocol),
+                SEC_E_OK);
             if (rows[i].chosen)
             {
-                ok(protocol.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_Success && protocol.ProtoNegoExt == SecApplicationProtocolNegotiationExt_ALPN, "%d %d\n",
-                   protocol.ProtoNegoStatus, protocol.ProtoNegoExt);
-                ok(protocol.ProtocolIdSize == strlen(rows[i].chosen) && !memcmp(protocol.ProtocolId, rows[i].chosen, protocol.ProtocolIdSize), "%.*s\n", protocol.ProtocolIdSize,
-                   (char *)protocol.ProtocolId);
+                ok(protocol.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_Success &&
+                       protocol.ProtoNegoExt == SecApplicationProtocolNegotiationExt_ALPN,
+                   "%d %d\n", protocol.ProtoNegoStatus, protocol.ProtoNegoExt);
+                ok(protocol.ProtocolIdSize == strlen(rows[i].chosen) &&
+                       !memcmp(protocol.ProtocolId, rows[i].chosen, protocol.ProtocolIdSize),
+                   "%.*s\n", protocol.ProtocolIdSize, (char *)protocol.ProtocolId);
             }
-            else ok(protocol.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_None, "%d\n", protocol.ProtoNegoStatus);
+            else
+                ok(protocol.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_None, "%d\n",
+                   protocol.ProtoNegoStatus);
             client_close(&client);
         }
 }
@@ -156,12 +185,14 @@ static void test_key_info_in_both_character_sets(void)
 
     ok_status(client_open(&client, "PEER_OPENSSL_ECDSA", 0, FALSE), SEC_E_OK);
     ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_KEY_INFO, &wide), SEC_E_OK);
-    ok(wide.SignatureAlgorithm == CALG_ECDSA && !wcscmp(wide.sSignatureAlgorithmName, L"ECDSA") && wide.KeySize == 256, "%#lx %ls %lu\n",
-       wide.SignatureAlgorithm, wide.sSignatureAlgorithmName, wide.KeySize);
+    ok(wide.SignatureAlgorithm == CALG_ECDSA && !wcscmp(wide.sSignatureAlgorithmName, L"ECDSA") &&
+           wide.KeySize == 256,
+       "%#lx %ls %lu\n", wide.SignatureAlgorithm, wide.sSignatureAlgorithmName, wide.KeySize);
     sspi->FreeContextBuffer(wide.sSignatureAlgorithmName);
     sspi->FreeContextBuffer(wide.sEncryptAlgorithmName);
     ok_status(sspi_a->QueryContextAttributesA(&client.context, SECPKG_ATTR_KEY_INFO, &narrow), SEC_E_OK);
-    ok(!strcmp(narrow.sSignatureAlgorithmName, "ECDSA") && !strcmp(narrow.sEncryptAlgorithmName, "AES"), "%s %s\n", narrow.sSignatureAlgorithmName, narrow.sEncryptAlgorithmName);
+    ok(!strcmp(narrow.sSignatureAlgorithmName, "ECDSA") && !strcmp(narrow.sEncryptAlgorithmName, "AES"),
+       "%s %s\n", narrow.sSignatureAlgorithmName, narrow.sEncryptAlgorithmName);
     sspi->FreeContextBuffer(narrow.sSignatureAlgorithmName);
     sspi->FreeContextBuffer(narrow.sEncryptAlgorithmName);
     client_close(&client);
@@ -177,18 +208,25 @@ static void test_channel_bindings(void)
     DWORD size = sizeof(hash);
 
     ok_status(client_open(&client, "PEER_OPENSSL", 0, FALSE), SEC_E_OK);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_ENDPOINT_BINDINGS, &bindings), SEC_E_OK);
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_ENDPOINT_BINDINGS, &bindings),
+              SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf),
+              SEC_E_OK);
     CryptHashCertificate(0, CALG_SHA_256, 0, leaf->pbCertEncoded, leaf->cbCertEncoded, hash, &size);
     data = (BYTE *)(bindings.Bindings + 1);
-    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(endpoint) - 1 + 32, "%lu bytes\n", bindings.BindingsLength);
-    ok(bindings.Bindings->dwApplicationDataOffset == sizeof(*bindings.Bindings), "offset %lu\n", bindings.Bindings->dwApplicationDataOffset);
-    ok(!memcmp(data, endpoint, sizeof(endpoint) - 1) && !memcmp(data + sizeof(endpoint) - 1, hash, 32), "not the certificate's hash\n");
+    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(endpoint) - 1 + 32, "%lu bytes\n",
+       bindings.BindingsLength);
+    ok(bindings.Bindings->dwApplicationDataOffset == sizeof(*bindings.Bindings), "offset %lu\n",
+       bindings.Bindings->dwApplicationDataOffset);
+    ok(!memcmp(data, endpoint, sizeof(endpoint) - 1) && !memcmp(data + sizeof(endpoint) - 1, hash, 32),
+       "not the certificate's hash\n");
     CertFreeCertificateContext(leaf);
     sspi->FreeContextBuffer(bindings.Bindings);
 
-    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_UNIQUE_BINDINGS, &bindings), SEC_E_OK);
-    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(unique) - 1 + 12, "%lu bytes\n", bindings.BindingsLength);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_UNIQUE_BINDINGS, &bindings),
+              SEC_E_OK);
+    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(unique) - 1 + 12, "%lu bytes\n",
+       bindings.BindingsLength);
     ok(!memcmp(bindings.Bindings + 1, unique, sizeof(unique) - 1), "no prefix\n");
     sspi->FreeContextBuffer(bindings.Bindings);
     client_close(&client);

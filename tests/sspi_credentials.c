@@ -9,16 +9,19 @@
 
 static SECURITY_STATUS acquire(ULONG use, void *data, CredHandle *handle)
 {
-    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, use, NULL, data, NULL, NULL, handle, NULL);
+    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, use, NULL, data, NULL, NULL, handle,
+                                           NULL);
 }
 
 static void test_a_package_that_is_none(void)
 {
     CredHandle handle;
 
-    ok_status(sspi->AcquireCredentialsHandleW(NULL, NULL, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &handle, NULL),
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, NULL, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL,
+                                              &handle, NULL),
               SEC_E_SECPKG_NOT_FOUND);
-    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)L"Rot13", SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &handle, NULL),
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)L"Rot13", SECPKG_CRED_OUTBOUND, NULL, NULL, NULL,
+                                              NULL, &handle, NULL),
               SEC_E_SECPKG_NOT_FOUND);
 }
 
@@ -26,9 +29,13 @@ static void test_both_names_and_both_character_sets(void)
 {
     CredHandle handle;
 
-    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)SCHANNEL_NAME_W, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &handle, NULL), SEC_E_OK);
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)SCHANNEL_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
+                                              NULL, NULL, NULL, &handle, NULL),
+              SEC_E_OK);
     ok_status(sspi->FreeCredentialsHandle(&handle), SEC_E_OK);
-    ok_status(sspi_a->AcquireCredentialsHandleA(NULL, (char *)UNISP_NAME_A, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &handle, NULL), SEC_E_OK);
+    ok_status(sspi_a->AcquireCredentialsHandleA(NULL, (char *)UNISP_NAME_A, SECPKG_CRED_OUTBOUND, NULL, NULL,
+                                                NULL, NULL, &handle, NULL),
+              SEC_E_OK);
     ok_status(sspi_a->FreeCredentialHandle(&handle), SEC_E_OK);
 }
 
@@ -50,9 +57,10 @@ static void test_the_versions_of_the_struct(void)
         DWORD version;
         SECURITY_STATUS status;
     } rows[] = {
-        { 0, SEC_E_UNKNOWN_CREDENTIALS }, { SCH_CRED_V1, SEC_E_UNKNOWN_CREDENTIALS }, { SCH_CRED_V2, SEC_E_UNKNOWN_CREDENTIALS },
-        { SCH_CRED_V3, SEC_E_INSUFFICIENT_MEMORY }, { SCHANNEL_CRED_VERSION, SEC_E_OK }, { SCH_CREDENTIALS_VERSION, SEC_E_OK },
-        { 6, SEC_E_UNKNOWN_CREDENTIALS }, { 0xffffffff, SEC_E_UNKNOWN_CREDENTIALS },
+        { 0, SEC_E_UNKNOWN_CREDENTIALS },           { SCH_CRED_V1, SEC_E_UNKNOWN_CREDENTIALS },
+        { SCH_CRED_V2, SEC_E_UNKNOWN_CREDENTIALS }, { SCH_CRED_V3, SEC_E_INSUFFICIENT_MEMORY },
+        { SCHANNEL_CRED_VERSION, SEC_E_OK },        { SCH_CREDENTIALS_VERSION, SEC_E_OK },
+        { 6, SEC_E_UNKNOWN_CREDENTIALS },           { 0xffffffff, SEC_E_UNKNOWN_CREDENTIALS },
     };
     static const ULONG uses[] = { SECPKG_CRED_OUTBOUND, SECPKG_CRED_INBOUND };
     union
@@ -85,7 +93,8 @@ static void test_a_handle_that_points_nowhere(void)
     ok(FAILED(acquire(SECPKG_CRED_OUTBOUND, &cred, NULL)), "a credential without a handle\n");
     ok_status(sspi->FreeCredentialsHandle(NULL), SEC_E_INVALID_HANDLE);
     ok_status(sspi->FreeCredentialsHandle(&handle), SEC_E_INVALID_HANDLE);
-    ok_status(sspi->QueryCredentialsAttributesW(NULL, SECPKG_ATTR_SUPPORTED_PROTOCOLS, NULL), SEC_E_INVALID_HANDLE);
+    ok_status(sspi->QueryCredentialsAttributesW(NULL, SECPKG_ATTR_SUPPORTED_PROTOCOLS, NULL),
+              SEC_E_INVALID_HANDLE);
 }
 
 static void test_a_freed_credential_is_gone(void)
@@ -96,7 +105,8 @@ static void test_a_freed_credential_is_gone(void)
     ok_status(acquire(SECPKG_CRED_OUTBOUND, NULL, &handle), SEC_E_OK);
     copy = handle;
     ok_status(sspi->FreeCredentialsHandle(&handle), SEC_E_OK);
-    ok_status(sspi->QueryCredentialsAttributesW(&copy, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &protocols), SEC_E_INVALID_HANDLE);
+    ok_status(sspi->QueryCredentialsAttributesW(&copy, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &protocols),
+              SEC_E_INVALID_HANDLE);
     ok_status(sspi->FreeCredentialsHandle(&copy), SEC_E_INVALID_HANDLE);
 }
 
@@ -104,13 +114,16 @@ static DWORD protocols_of(BOOL modern, DWORD protocols, ULONG use, SECURITY_STAT
 {
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION, .grbitEnabledProtocols = protocols };
     TLS_PARAMETERS parameters = { .grbitDisabledProtocols = protocols };
-    SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION, .cTlsParameters = 1, .pTlsParameters = &parameters };
+    SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                            .cTlsParameters = 1,
+                            .pTlsParameters = &parameters };
     SecPkgCred_SupportedProtocols supported = { 0 };
     CredHandle handle;
 
     *status = acquire(use, modern ? (void *)&new : (void *)&old, &handle);
     if (*status) return 0;
-    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &supported), SEC_E_OK);
+    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &supported),
+              SEC_E_OK);
     sspi->FreeCredentialsHandle(&handle);
     return supported.grbitProtocol;
 }
@@ -126,21 +139,33 @@ static void test_protocols(void)
         SECURITY_STATUS status;
         DWORD protocols;
     } rows[] = {
-        { "a server's for a client", FALSE, SP_PROT_TLS1_X_SERVER, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
-        { "a client's for a server", FALSE, SP_PROT_TLS1_X_CLIENT, SECPKG_CRED_INBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
-        { "TLS and DTLS", FALSE, SP_PROT_TLS1_2_CLIENT | SP_PROT_DTLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
-        { "TLS 1.3 by the old struct", FALSE, SP_PROT_TLS1_3_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
-        { "SSL 3.0, which is off", FALSE, SP_PROT_SSL3_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
+        { "a server's for a client", FALSE, SP_PROT_TLS1_X_SERVER, SECPKG_CRED_OUTBOUND,
+          SEC_E_ALGORITHM_MISMATCH, 0 },
+        { "a client's for a server", FALSE, SP_PROT_TLS1_X_CLIENT, SECPKG_CRED_INBOUND,
+          SEC_E_ALGORITHM_MISMATCH, 0 },
+        { "TLS and DTLS", FALSE, SP_PROT_TLS1_2_CLIENT | SP_PROT_DTLS1_2_CLIENT, SECPKG_CRED_OUTBOUND,
+          SEC_E_ALGORITHM_MISMATCH, 0 },
+        { "TLS 1.3 by the old struct", FALSE, SP_PROT_TLS1_3_CLIENT, SECPKG_CRED_OUTBOUND,
+          SEC_E_ALGORITHM_MISMATCH, 0 },
+        { "SSL 3.0, which is off", FALSE, SP_PROT_SSL3_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH,
+          0 },
         { "everything denied", TRUE, 0xffffffff, SECPKG_CRED_OUTBOUND, SEC_E_ALGORITHM_MISMATCH, 0 },
-        { "TLS 1.0 by name", FALSE, SP_PROT_TLS1_0_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_0_CLIENT },
-        { "all by name", FALSE, SP_PROT_TLS1_X_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT },
+        { "TLS 1.0 by name", FALSE, SP_PROT_TLS1_0_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_TLS1_0_CLIENT },
+        { "all by name", FALSE, SP_PROT_TLS1_X_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT },
         { "none named", FALSE, 0, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
         { "none named, for a server", FALSE, 0, SECPKG_CRED_INBOUND, SEC_E_OK, SP_PROT_TLS1_2_SERVER },
-        { "nothing denied", TRUE, 0, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT },
-        { "TLS 1.2 denied", TRUE, SP_PROT_TLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_3_CLIENT },
-        { "all but TLS 1.2 denied, as curl does", TRUE, ~(DWORD)SP_PROT_TLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
-        { "all but TLS 1.0 denied", TRUE, ~(DWORD)SP_PROT_TLS1_0_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_TLS1_0_CLIENT },
-        { "DTLS by name", FALSE, SP_PROT_DTLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK, SP_PROT_DTLS1_2_CLIENT },
+        { "nothing denied", TRUE, 0, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT },
+        { "TLS 1.2 denied", TRUE, SP_PROT_TLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_TLS1_3_CLIENT },
+        { "all but TLS 1.2 denied, as curl does", TRUE, ~(DWORD)SP_PROT_TLS1_2_CLIENT, SECPKG_CRED_OUTBOUND,
+          SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
+        { "all but TLS 1.0 denied", TRUE, ~(DWORD)SP_PROT_TLS1_0_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_TLS1_0_CLIENT },
+        { "DTLS by name", FALSE, SP_PROT_DTLS1_2_CLIENT, SECPKG_CRED_OUTBOUND, SEC_E_OK,
+          SP_PROT_DTLS1_2_CLIENT },
     };
     unsigned i;
 
@@ -209,7 +234,9 @@ static void test_a_credential_without_a_certificate_does_not_end(void)
     TimeStamp expiry = { { 0, 0 } };
     CredHandle handle;
 
-    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &handle, &expiry), SEC_E_OK);
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, NULL,
+                                              NULL, NULL, &handle, &expiry),
+              SEC_E_OK);
     ok(expiry.QuadPart == MAXLONGLONG, "expiry %08lx%08lx\n", expiry.HighPart, expiry.LowPart);
     sspi->FreeCredentialsHandle(&handle);
 }
@@ -228,10 +255,14 @@ static void test_what_a_credential_answers(void)
     ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_CIPHER_STRENGTHS, &strengths), SEC_E_OK);
     ok(strengths.dwMinimumCipherStrength == 128 && strengths.dwMaximumCipherStrength == 256, "%lu to %lu\n",
        strengths.dwMinimumCipherStrength, strengths.dwMaximumCipherStrength);
-    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_CRED_ATTR_NAMES, &names), SEC_E_NO_CREDENTIALS);
-    ok_status(sspi_a->QueryCredentialsAttributesA(&handle, SECPKG_CRED_ATTR_NAMES, &names), SEC_E_NO_CREDENTIALS);
-    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_PROTOCOLS, NULL), SEC_E_INTERNAL_ERROR);
-    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_ALGS, NULL), SEC_E_INTERNAL_ERROR);
+    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_CRED_ATTR_NAMES, &names),
+              SEC_E_NO_CREDENTIALS);
+    ok_status(sspi_a->QueryCredentialsAttributesA(&handle, SECPKG_CRED_ATTR_NAMES, &names),
+              SEC_E_NO_CREDENTIALS);
+    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_PROTOCOLS, NULL),
+              SEC_E_INTERNAL_ERROR);
+    ok_status(sspi->QueryCredentialsAttributesW(&handle, SECPKG_ATTR_SUPPORTED_ALGS, NULL),
+              SEC_E_INTERNAL_ERROR);
     ok_status(sspi->QueryCredentialsAttributesW(&handle, 0x7777, &names), SEC_E_UNSUPPORTED_FUNCTION);
     sspi->FreeCredentialsHandle(&handle);
 }

@@ -12,25 +12,58 @@ static void test_every_export_of_windows_dll_is_there(void)
 {
     /* schannel.dll of Windows, by mingw-w64's schannel.def */
     static const char *const names[] = {
-        "AcceptSecurityContext", "AcquireCredentialsHandleA", "AcquireCredentialsHandleW", "ApplyControlToken", "CloseSslPerformanceData",
-        "CollectSslPerformanceData", "CompleteAuthToken", "DeleteSecurityContext", "EnumerateSecurityPackagesA", "EnumerateSecurityPackagesW",
-        "FreeContextBuffer", "FreeCredentialsHandle", "ImpersonateSecurityContext", "InitSecurityInterfaceA", "InitSecurityInterfaceW",
-        "InitializeSecurityContextA", "InitializeSecurityContextW", "MakeSignature", "OpenSslPerformanceData", "QueryContextAttributesA",
-        "QueryContextAttributesW", "QuerySecurityPackageInfoA", "QuerySecurityPackageInfoW", "RevertSecurityContext", "SealMessage",
-        "SpLsaModeInitialize", "SpUserModeInitialize", "SslCrackCertificate", "SslEmptyCacheA", "SslEmptyCacheW", "SslFreeCertificate",
-        "SslGenerateKeyPair", "SslGenerateRandomBits", "SslGetMaximumKeySize", "SslLoadCertificate", "UnsealMessage", "VerifySignature",
+        "AcceptSecurityContext",
+        "AcquireCredentialsHandleA",
+        "AcquireCredentialsHandleW",
+        "ApplyControlToken",
+        "CloseSslPerformanceData",
+        "CollectSslPerformanceData",
+        "CompleteAuthToken",
+        "DeleteSecurityContext",
+        "EnumerateSecurityPackagesA",
+        "EnumerateSecurityPackagesW",
+        "FreeContextBuffer",
+        "FreeCredentialsHandle",
+        "ImpersonateSecurityContext",
+        "InitSecurityInterfaceA",
+        "InitSecurityInterfaceW",
+        "InitializeSecurityContextA",
+        "InitializeSecurityContextW",
+        "MakeSignature",
+        "OpenSslPerformanceData",
+        "QueryContextAttributesA",
+        "QueryContextAttributesW",
+        "QuerySecurityPackageInfoA",
+        "QuerySecurityPackageInfoW",
+        "RevertSecurityContext",
+        "SealMessage",
+        "SpLsaModeInitialize",
+        "SpUserModeInitialize",
+        "SslCrackCertificate",
+        "SslEmptyCacheA",
+        "SslEmptyCacheW",
+        "SslFreeCertificate",
+        "SslGenerateKeyPair",
+        "SslGenerateRandomBits",
+        "SslGetMaximumKeySize",
+        "SslLoadCertificate",
+        "UnsealMessage",
+        "VerifySignature",
     };
     unsigned i;
 
-    for (i = 0; i < ARRAY_SIZE(names); i++) ok(GetProcAddress(module, names[i]) != NULL, "%s is missing\n", names[i]);
+    for (i = 0; i < ARRAY_SIZE(names); i++)
+        ok(GetProcAddress(module, names[i]) != NULL, "%s is missing\n", names[i]);
 }
 
 static void test_the_tables_are_new_enough_for_secur32(void)
 {
     /* Below 2 secur32 leaves garbage in SetContextAttributes' slot. */
     ok(sspi->dwVersion >= 2 || !sspi_is_direct(), "version %lu\n", sspi->dwVersion);
-    ok(sspi->InitializeSecurityContextW && sspi->SetContextAttributesW && sspi->EncryptMessage, "an empty slot\n");
-    ok(sspi_a->InitializeSecurityContextA && sspi_a->SetContextAttributesA && sspi_a->DecryptMessage, "an empty slot\n");
+    ok(sspi->InitializeSecurityContextW && sspi->SetContextAttributesW && sspi->EncryptMessage,
+       "an empty slot\n");
+    ok(sspi_a->InitializeSecurityContextA && sspi_a->SetContextAttributesA && sspi_a->DecryptMessage,
+       "an empty slot\n");
 }
 
 static void test_packages(void)
@@ -44,8 +77,10 @@ static void test_packages(void)
     for (i = 0; i < ARRAY_SIZE(names); i++)
     {
         ok_status(sspi->QuerySecurityPackageInfoW((WCHAR *)names[i], &info), SEC_E_OK);
-        ok(!wcscmp(info->Name, names[i]) && info->wRPCID == UNISP_RPC_ID && info->wVersion == 1, "%ls\n", info->Name);
-        ok(info->fCapabilities & SECPKG_FLAG_STREAM && info->fCapabilities & SECPKG_FLAG_CONNECTION, "%#lx\n", info->fCapabilities);
+        ok(!wcscmp(info->Name, names[i]) && info->wRPCID == UNISP_RPC_ID && info->wVersion == 1, "%ls\n",
+           info->Name);
+        ok(info->fCapabilities & SECPKG_FLAG_STREAM && info->fCapabilities & SECPKG_FLAG_CONNECTION, "%#lx\n",
+           info->fCapabilities);
         ok(info->cbMaxToken >= 0x4000, "%#lx\n", info->cbMaxToken);
         sspi->FreeContextBuffer(info);
     }
@@ -61,8 +96,12 @@ static void test_packages(void)
 /* Wine's dlls/schannel/tests/main.c */
 static void test_what_the_lsa_asks(void)
 {
-    NTSTATUS(NTAPI * lsa)(ULONG, ULONG *, PSECPKG_FUNCTION_TABLE *, ULONG *) = (void *)GetProcAddress(module, "SpLsaModeInitialize");
-    NTSTATUS(NTAPI * user)(ULONG, ULONG *, PSECPKG_USER_FUNCTION_TABLE *, ULONG *) = (void *)GetProcAddress(module, "SpUserModeInitialize");
+    NTSTATUS(NTAPI * lsa)
+    (ULONG, ULONG *, PSECPKG_FUNCTION_TABLE *, ULONG *) =
+        (void *)GetProcAddress(module, "SpLsaModeInitialize");
+    NTSTATUS(NTAPI * user)
+    (ULONG, ULONG *, PSECPKG_USER_FUNCTION_TABLE *, ULONG *) =
+        (void *)GetProcAddress(module, "SpUserModeInitialize");
     PSECPKG_USER_FUNCTION_TABLE user_tables = NULL;
     PSECPKG_FUNCTION_TABLE tables = NULL, again = NULL;
     ULONG version = 0, count = 0, i;
@@ -70,15 +109,20 @@ static void test_what_the_lsa_asks(void)
 
     ok(!lsa(0, &version, &tables, &count), "SpLsaModeInitialize\n");
     ok(!lsa(0x23456, &version, &again, &count), "SpLsaModeInitialize\n");
-    ok(tables && tables == again && count == 2 && version == SECPKG_INTERFACE_VERSION_3, "%lu tables of version %#lx\n", count, version);
+    ok(tables && tables == again && count == 2 && version == SECPKG_INTERFACE_VERSION_3,
+       "%lu tables of version %#lx\n", count, version);
     for (i = 0; tables && i < count; i++)
     {
         ok(!tables[i].GetInfo((PSecPkgInfo)&info), "GetInfo\n");
-        ok(info.wRPCID == UNISP_RPC_ID && info.wVersion == 1 && info.fCapabilities & SECPKG_FLAG_MUTUAL_AUTH, "package %lu\n", i);
+        ok(info.wRPCID == UNISP_RPC_ID && info.wVersion == 1 && info.fCapabilities & SECPKG_FLAG_MUTUAL_AUTH,
+           "package %lu\n", i);
     }
     version = count = 0xdead;
-    ok(user(0x20000, &version, &user_tables, &count) == (NTSTATUS)STATUS_INVALID_PARAMETER && version == 0xdead && !user_tables, "a wrong version\n");
-    ok(!user(SECPKG_INTERFACE_VERSION, &version, &user_tables, &count) && count == 2 && user_tables, "SpUserModeInitialize\n");
+    ok(user(0x20000, &version, &user_tables, &count) == (NTSTATUS)STATUS_INVALID_PARAMETER &&
+           version == 0xdead && !user_tables,
+       "a wrong version\n");
+    ok(!user(SECPKG_INTERFACE_VERSION, &version, &user_tables, &count) && count == 2 && user_tables,
+       "SpUserModeInitialize\n");
 }
 
 static void test_random_bits_and_an_empty_cache(void)

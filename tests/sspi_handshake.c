@@ -9,13 +9,16 @@
 
 static BYTE memory[65536];
 
-static SECURITY_STATUS initialize(struct client *client, SecBufferDesc *in, SecBufferDesc *out, ULONG requirements, CtxtHandle *new_handle)
+static SECURITY_STATUS initialize(struct client *client, SecBufferDesc *in, SecBufferDesc *out,
+                                  ULONG requirements, CtxtHandle *new_handle)
 {
-    return sspi->InitializeSecurityContextW(&client->credential, client->has_context ? &client->context : NULL, (WCHAR *)client->target,
-                                            requirements, 0, 0, in, 0, new_handle, out, &client->attributes, NULL);
+    return sspi->InitializeSecurityContextW(
+        &client->credential, client->has_context ? &client->context : NULL, (WCHAR *)client->target,
+        requirements, 0, 0, in, 0, new_handle, out, &client->attributes, NULL);
 }
 
-/* --- the first call ---------------------------------------------------------------------------------------- */
+/* --- the first call ----------------------------------------------------------------------------------------
+ */
 
 static void test_the_first_call_takes_no_input_or_any_of_these(void)
 {
@@ -28,14 +31,17 @@ static void test_the_first_call_takes_no_input_or_any_of_these(void)
         { "an empty description", 0, { { 0, 0, NULL } } },
         { "EMPTY", 1, { { 0, SECBUFFER_EMPTY, NULL } } },
         { "an EMPTY of 24 bytes", 1, { { 24, SECBUFFER_EMPTY, memory } } },
-        { "an empty TOKEN and EMPTY, as .NET gives", 2, { { 0, SECBUFFER_TOKEN, NULL }, { 0, SECBUFFER_EMPTY, NULL } } },
+        { "an empty TOKEN and EMPTY, as .NET gives",
+          2,
+          { { 0, SECBUFFER_TOKEN, NULL }, { 0, SECBUFFER_EMPTY, NULL } } },
     };
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++)
     {
         SecBuffer buffers[2], token = { 0, SECBUFFER_TOKEN, NULL };
-        SecBufferDesc in = { SECBUFFER_VERSION, rows[i].count, buffers }, out = { SECBUFFER_VERSION, 1, &token };
+        SecBufferDesc in = { SECBUFFER_VERSION, rows[i].count, buffers },
+                      out = { SECBUFFER_VERSION, 1, &token };
         struct client client;
         struct hello hello;
         SECURITY_STATUS status;
@@ -67,9 +73,17 @@ static void test_output_buffers(void)
         { "another type", { sizeof(memory), SECBUFFER_DATA, memory }, 0, SEC_E_INVALID_TOKEN, FALSE },
         { "room", { sizeof(memory), SECBUFFER_TOKEN, memory }, 0, SEC_I_CONTINUE_NEEDED, FALSE },
         { "room at NULL", { 1000, SECBUFFER_TOKEN, NULL }, 0, SEC_I_CONTINUE_NEEDED, TRUE },
-        { "EMPTY, as curl gives", { 0, SECBUFFER_EMPTY, NULL }, ISC_REQ_ALLOCATE_MEMORY, SEC_I_CONTINUE_NEEDED, TRUE },
+        { "EMPTY, as curl gives",
+          { 0, SECBUFFER_EMPTY, NULL },
+          ISC_REQ_ALLOCATE_MEMORY,
+          SEC_I_CONTINUE_NEEDED,
+          TRUE },
         { "our memory", { 0, SECBUFFER_TOKEN, NULL }, ISC_REQ_ALLOCATE_MEMORY, SEC_I_CONTINUE_NEEDED, TRUE },
-        { "our memory over theirs", { 5, SECBUFFER_TOKEN, memory }, ISC_REQ_ALLOCATE_MEMORY, SEC_I_CONTINUE_NEEDED, TRUE },
+        { "our memory over theirs",
+          { 5, SECBUFFER_TOKEN, memory },
+          ISC_REQ_ALLOCATE_MEMORY,
+          SEC_I_CONTINUE_NEEDED,
+          TRUE },
     };
     unsigned i;
 
@@ -133,18 +147,23 @@ static void test_flags_that_schannel_refuses(void)
 
     client_acquire(&client, 0, TRUE);
     for (i = 0; i < ARRAY_SIZE(flags); i++)
-        ok_status(initialize(&client, NULL, &out, CLIENT_FLAGS | flags[i], &client.context), SEC_E_UNSUPPORTED_FUNCTION);
+        ok_status(initialize(&client, NULL, &out, CLIENT_FLAGS | flags[i], &client.context),
+                  SEC_E_UNSUPPORTED_FUNCTION);
     client_close(&client);
 }
 
-/* curl refuses a set that differs from what it asked for, Qt one where a bit differs (curl: lib/vtls/schannel.c; qtbase:
- * qtls_schannel.cpp). */
+/* curl refuses a set that differs from what it asked for, Qt one where a bit differs (curl:
+ * lib/vtls/schannel.c; qtbase: qtls_schannel.cpp). */
 static void test_the_attributes_are_what_was_asked_for(void)
 {
-    static const ULONG always = ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM;
+    static const ULONG always =
+        ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM;
     static const ULONG sets[] = {
-        CLIENT_FLAGS, CLIENT_FLAGS | ISC_REQ_USE_SUPPLIED_CREDS, CLIENT_FLAGS | ISC_REQ_MANUAL_CRED_VALIDATION | ISC_REQ_EXTENDED_ERROR,
-        CLIENT_FLAGS | ISC_REQ_CONNECTION | ISC_REQ_MUTUAL_AUTH | ISC_REQ_INTEGRITY, ISC_REQ_ALLOCATE_MEMORY,
+        CLIENT_FLAGS,
+        CLIENT_FLAGS | ISC_REQ_USE_SUPPLIED_CREDS,
+        CLIENT_FLAGS | ISC_REQ_MANUAL_CRED_VALIDATION | ISC_REQ_EXTENDED_ERROR,
+        CLIENT_FLAGS | ISC_REQ_CONNECTION | ISC_REQ_MUTUAL_AUTH | ISC_REQ_INTEGRITY,
+        ISC_REQ_ALLOCATE_MEMORY,
         ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_USE_SUPPLIED_CREDS,
     };
     unsigned i;
@@ -168,15 +187,19 @@ static void test_a_server_credential_cannot_connect(void)
     SecBufferDesc out = { SECBUFFER_VERSION, 1, &token };
     struct client client = { .target = L"localhost", .socket = INVALID_SOCKET };
 
-    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL, &cred, NULL, NULL, &client.credential, NULL), SEC_E_OK);
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL, &cred,
+                                              NULL, NULL, &client.credential, NULL),
+              SEC_E_OK);
     client.has_credential = TRUE;
     ok_status(initialize(&client, NULL, &out, CLIENT_FLAGS, &client.context), SEC_E_NO_CREDENTIALS);
     client_close(&client);
 }
 
-/* --- the ClientHello --------------------------------------------------------------------------------------- */
+/* --- the ClientHello ---------------------------------------------------------------------------------------
+ */
 
-static void open_hello(struct client *client, DWORD protocols, BOOL modern, const WCHAR *target, struct hello *hello)
+static void open_hello(struct client *client, DWORD protocols, BOOL modern, const WCHAR *target,
+                       struct hello *hello)
 {
     ok_status(client_acquire(client, protocols, modern), SEC_E_OK);
     client->target = target;
@@ -212,8 +235,9 @@ static void test_tls13_is_offered_by_the_newer_struct_only(void)
 static void test_the_suites_offered_are_windows_11s(void)
 {
     /* Microsoft, "TLS Cipher Suites in Windows 11" */
-    static const unsigned short suites[] = { 0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009,
-                                             0xc014, 0xc013, 0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f };
+    static const unsigned short suites[] = { 0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023,
+                                             0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
+                                             0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f };
     struct client client;
     struct hello hello;
     unsigned i, j;
@@ -221,13 +245,17 @@ static void test_the_suites_offered_are_windows_11s(void)
     open_hello(&client, 0, FALSE, L"localhost", &hello);
     for (i = 0; i < ARRAY_SIZE(suites); i++)
     {
-        for (j = 0; j < hello.suite_count && hello.suites[j] != suites[i]; j++) {}
+        for (j = 0; j < hello.suite_count && hello.suites[j] != suites[i]; j++)
+        {
+        }
         ok(j < hello.suite_count, "suite %#x is missing\n", suites[i]);
     }
     for (j = 0; j < hello.suite_count; j++)
     {
         if (hello.suites[j] == 0x00ff) continue; /* TLS_EMPTY_RENEGOTIATION_INFO_SCSV */
-        for (i = 0; i < ARRAY_SIZE(suites) && hello.suites[j] != suites[i]; i++) {}
+        for (i = 0; i < ARRAY_SIZE(suites) && hello.suites[j] != suites[i]; i++)
+        {
+        }
         ok(i < ARRAY_SIZE(suites), "suite %#x is offered\n", hello.suites[j]);
     }
     client_close(&client);
@@ -240,9 +268,21 @@ static void test_server_names(void)
         const WCHAR *target;
         const char *name;
     } rows[] = {
-        { L"127.0.0.1", "" }, { L"::1", "" }, { L"[::1]", "" }, { L"fe80::1%eth0", "" }, { L"2001:db8::1", "" }, { NULL, "" }, { L"", "" },
-        { L"localhost", "localhost" }, { L"www.Example.org", "www.Example.org" }, { L"example.org.", "example.org" },
-        { L"b\x00fc" L"cher.example", "xn--bcher-kva.example" }, { L"1.2.3.4.example", "1.2.3.4.example" }, { L"dead.beef", "dead.beef" },
+        { L"127.0.0.1", "" },
+        { L"::1", "" },
+        { L"[::1]", "" },
+        { L"fe80::1%eth0", "" },
+        { L"2001:db8::1", "" },
+        { NULL, "" },
+        { L"", "" },
+        { L"localhost", "localhost" },
+        { L"www.Example.org", "www.Example.org" },
+        { L"example.org.", "example.org" },
+        { L"b\x00fc"
+          L"cher.example",
+          "xn--bcher-kva.example" },
+        { L"1.2.3.4.example", "1.2.3.4.example" },
+        { L"dead.beef", "dead.beef" },
     };
     unsigned i;
 
@@ -252,7 +292,8 @@ static void test_server_names(void)
         struct hello hello;
 
         open_hello(&client, 0, TRUE, rows[i].target, &hello);
-        ok(!strcmp(hello.server_name, rows[i].name), "%ls: %s\n", rows[i].target ? rows[i].target : L"NULL", hello.server_name);
+        ok(!strcmp(hello.server_name, rows[i].name), "%ls: %s\n", rows[i].target ? rows[i].target : L"NULL",
+           hello.server_name);
         client_close(&client);
     }
 }
@@ -268,7 +309,9 @@ static void test_extensions_come_in_the_same_order_each_time(void)
     for (i = 0; i < 20; i++)
     {
         open_hello(&client, 0, TRUE, L"localhost", &next);
-        ok(next.extension_count == first.extension_count && !memcmp(next.extensions, first.extensions, sizeof(first.extensions)), "hello %u differs\n", i);
+        ok(next.extension_count == first.extension_count &&
+               !memcmp(next.extensions, first.extensions, sizeof(first.extensions)),
+           "hello %u differs\n", i);
         client_close(&client);
     }
 }
@@ -287,7 +330,8 @@ static DWORD make_alpn(BYTE *out, const char *list, DWORD size)
 
 static SECURITY_STATUS offer_alpn(struct client *client, BYTE *alpn, DWORD size)
 {
-    SecBuffer buffer = { size, SECBUFFER_APPLICATION_PROTOCOLS, alpn }, token = { sizeof(memory), SECBUFFER_TOKEN, memory };
+    SecBuffer buffer = { size, SECBUFFER_APPLICATION_PROTOCOLS, alpn },
+              token = { sizeof(memory), SECBUFFER_TOKEN, memory };
     SecBufferDesc in = { SECBUFFER_VERSION, 1, &buffer }, out = { SECBUFFER_VERSION, 1, &token };
     SECURITY_STATUS status = initialize(client, &in, &out, 0, &client->context);
 
@@ -306,7 +350,8 @@ static void test_application_protocols_are_offered(void)
     client_acquire(&client, 0, TRUE);
     ok_status(offer_alpn(&client, alpn, make_alpn(alpn, "\x02h2\x08http/1.1", 12)), SEC_I_CONTINUE_NEEDED);
     hello_parse(client.token, client.token_size, &hello);
-    ok(hello.alpn_size == 12 && !memcmp(hello.alpn, "\x02h2\x08http/1.1", 12), "%u bytes of ALPN\n", hello.alpn_size);
+    ok(hello.alpn_size == 12 && !memcmp(hello.alpn, "\x02h2\x08http/1.1", 12), "%u bytes of ALPN\n",
+       hello.alpn_size);
     client_close(&client);
 }
 
@@ -342,7 +387,8 @@ static void test_application_protocols_that_cannot_be_read(void)
     }
 }
 
-/* --- going on ---------------------------------------------------------------------------------------------- */
+/* --- going on ----------------------------------------------------------------------------------------------
+ */
 
 /* A client that has said hello to a server and holds what came back. */
 static BOOL open_answered(struct client *client, const char *peer, BOOL modern)
@@ -366,17 +412,21 @@ static void test_without_enough_bytes_nothing_happens(void)
     if (!open_answered(&client, "PEER_OPENSSL", FALSE)) SKIP_TEST("no OpenSSL server");
     for (i = 0; i < ARRAY_SIZE(rows); i++)
     {
-        SecBuffer in[2] = { { rows[i].given, SECBUFFER_TOKEN, client.received }, { 0, SECBUFFER_EMPTY, NULL } };
+        SecBuffer in[2] = { { rows[i].given, SECBUFFER_TOKEN, client.received },
+                            { 0, SECBUFFER_EMPTY, NULL } };
         SecBuffer token = { 8192, SECBUFFER_TOKEN, memory };
         SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out = { SECBUFFER_VERSION, 1, &token };
         CtxtHandle other = { 0xdeadbeef, 0xdeadbeef };
         SECURITY_STATUS status = initialize(&client, &in_desc, &out, 0, &other);
 
         ok(status == SEC_E_INCOMPLETE_MESSAGE, "%lu bytes: %#lx\n", rows[i].given, status);
-        ok(token.cbBuffer == 8192 && token.BufferType == SECBUFFER_TOKEN, "%lu bytes: the output changed\n", rows[i].given);
+        ok(token.cbBuffer == 8192 && token.BufferType == SECBUFFER_TOKEN, "%lu bytes: the output changed\n",
+           rows[i].given);
         ok(in[1].BufferType == SECBUFFER_MISSING, "%lu bytes: type %lu\n", rows[i].given, in[1].BufferType);
-        ok(rows[i].missing ? in[1].cbBuffer == rows[i].missing : in[1].cbBuffer > 5, "%lu bytes: %lu missing\n", rows[i].given, in[1].cbBuffer);
-        ok(other.dwLower == 0xdeadbeef && other.dwUpper == 0xdeadbeef, "%lu bytes: a handle was written\n", rows[i].given);
+        ok(rows[i].missing ? in[1].cbBuffer == rows[i].missing : in[1].cbBuffer > 5,
+           "%lu bytes: %lu missing\n", rows[i].given, in[1].cbBuffer);
+        ok(other.dwLower == 0xdeadbeef && other.dwUpper == 0xdeadbeef, "%lu bytes: a handle was written\n",
+           rows[i].given);
     }
     {
         SecBuffer token = { 8192, SECBUFFER_TOKEN, memory };
@@ -391,7 +441,8 @@ static void test_without_enough_bytes_nothing_happens(void)
 
 static void test_an_empty_buffer_that_is_not_empty(void)
 {
-    SecBuffer in[2] = { { 0, SECBUFFER_TOKEN, NULL }, { 0xdeadbeef, SECBUFFER_EMPTY, NULL } }, token = { 8192, SECBUFFER_TOKEN, memory };
+    SecBuffer in[2] = { { 0, SECBUFFER_TOKEN, NULL }, { 0xdeadbeef, SECBUFFER_EMPTY, NULL } },
+              token = { 8192, SECBUFFER_TOKEN, memory };
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out = { SECBUFFER_VERSION, 1, &token };
     struct client client;
 
@@ -412,7 +463,8 @@ static void test_a_token_alone_is_enough(void)
     if (!open_answered(&client, "PEER_OPENSSL", FALSE)) SKIP_TEST("no OpenSSL server");
     while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
     {
-        SecBuffer in = { (ULONG)client.size, SECBUFFER_TOKEN, client.received }, token = { 8192, SECBUFFER_TOKEN, memory };
+        SecBuffer in = { (ULONG)client.size, SECBUFFER_TOKEN, client.received },
+                  token = { 8192, SECBUFFER_TOKEN, memory };
         SecBufferDesc in_desc = { SECBUFFER_VERSION, 1, &in }, out = { SECBUFFER_VERSION, 1, &token };
 
         status = initialize(&client, &in_desc, &out, 0, &other);
@@ -421,7 +473,8 @@ static void test_a_token_alone_is_enough(void)
             if (!client_fill(&client)) break;
             continue;
         }
-        ok(other.dwLower == client.context.dwLower && other.dwUpper == client.context.dwUpper, "another handle\n");
+        ok(other.dwLower == client.context.dwLower && other.dwUpper == client.context.dwUpper,
+           "another handle\n");
         send(client.socket, (char *)memory, (int)token.cbBuffer, 0);
         client.size = 0;
         if (status == SEC_I_CONTINUE_NEEDED && !client_fill(&client)) break;
@@ -537,7 +590,8 @@ static void test_a_deleted_context_is_gone(void)
     client_close(&client);
 }
 
-/* --- versions and alerts ----------------------------------------------------------------------------------- */
+/* --- versions and alerts -----------------------------------------------------------------------------------
+ */
 
 static void test_each_version_with_each_server(void)
 {
@@ -552,7 +606,8 @@ static void test_each_version_with_each_server(void)
         { "PEER_OPENSSL", 0, TRUE, SEC_E_OK, SP_PROT_TLS1_3_CLIENT },
         { "PEER_OPENSSL", 0, FALSE, SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
         { "PEER_OPENSSL", SP_PROT_TLS1_2_CLIENT, TRUE, SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
-        { "PEER_OPENSSL_TLS10", SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_2_CLIENT, FALSE, SEC_E_OK, SP_PROT_TLS1_0_CLIENT },
+        { "PEER_OPENSSL_TLS10", SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_2_CLIENT, FALSE, SEC_E_OK,
+          SP_PROT_TLS1_0_CLIENT },
         { "PEER_OPENSSL_TLS11", SP_PROT_TLS1_1_CLIENT, FALSE, SEC_E_OK, SP_PROT_TLS1_1_CLIENT },
         { "PEER_OPENSSL_TLS12", 0, TRUE, SEC_E_OK, SP_PROT_TLS1_2_CLIENT },
         { "PEER_GNUTLS", 0, TRUE, SEC_E_OK, SP_PROT_TLS1_3_CLIENT },
@@ -577,7 +632,8 @@ static void test_each_version_with_each_server(void)
         ok(status == rows[i].status, "%s with %#lx: %#lx\n", rows[i].peer, rows[i].protocols, status);
         if (!status)
         {
-            ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info), SEC_E_OK);
+            ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info),
+                      SEC_E_OK);
             ok(info.dwProtocol == rows[i].protocol, "%s: protocol %#lx\n", rows[i].peer, info.dwProtocol);
         }
         client_close(&client);
@@ -591,7 +647,8 @@ static void test_a_second_hello_when_the_group_was_wrong(void)
 
     ok_status(client_open(&client, "PEER_OPENSSL_P384", 0, TRUE), SEC_E_OK);
     ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CIPHER_INFO, &info), SEC_E_OK);
-    ok(info.dwProtocol == 0x304 && info.dwKeyType == 0x18, "version %#lx, group %#lx\n", info.dwProtocol, info.dwKeyType);
+    ok(info.dwProtocol == 0x304 && info.dwKeyType == 0x18, "version %#lx, group %#lx\n", info.dwProtocol,
+       info.dwKeyType);
     client_close(&client);
 }
 
@@ -612,10 +669,20 @@ static void test_each_alert_gives_its_own_status(void)
         BYTE alert;
         SECURITY_STATUS status;
     } rows[] = {
-        { 10, SEC_E_ILLEGAL_MESSAGE }, { 20, SEC_E_MESSAGE_ALTERED }, { 40, SEC_E_ILLEGAL_MESSAGE }, { 42, SEC_E_CERT_UNKNOWN },
-        { 44, CRYPT_E_REVOKED }, { 45, SEC_E_CERT_EXPIRED }, { 48, SEC_E_UNTRUSTED_ROOT }, { 49, SEC_E_LOGON_DENIED },
-        { 51, SEC_E_DECRYPT_FAILURE }, { 70, SEC_E_UNSUPPORTED_FUNCTION }, { 71, SEC_E_ALGORITHM_MISMATCH },
-        { 80, SEC_E_INTERNAL_ERROR }, { 90, SEC_E_UNFINISHED_CONTEXT_DELETED }, { 120, SEC_E_APPLICATION_PROTOCOL_MISMATCH },
+        { 10, SEC_E_ILLEGAL_MESSAGE },
+        { 20, SEC_E_MESSAGE_ALTERED },
+        { 40, SEC_E_ILLEGAL_MESSAGE },
+        { 42, SEC_E_CERT_UNKNOWN },
+        { 44, CRYPT_E_REVOKED },
+        { 45, SEC_E_CERT_EXPIRED },
+        { 48, SEC_E_UNTRUSTED_ROOT },
+        { 49, SEC_E_LOGON_DENIED },
+        { 51, SEC_E_DECRYPT_FAILURE },
+        { 70, SEC_E_UNSUPPORTED_FUNCTION },
+        { 71, SEC_E_ALGORITHM_MISMATCH },
+        { 80, SEC_E_INTERNAL_ERROR },
+        { 90, SEC_E_UNFINISHED_CONTEXT_DELETED },
+        { 120, SEC_E_APPLICATION_PROTOCOL_MISMATCH },
     };
     unsigned i;
 
@@ -645,8 +712,10 @@ static void test_our_alert_comes_when_it_was_asked_for(void)
     client_acquire(&client, 0, TRUE);
     client_step(&client);
     client.requirements = ISC_REQ_EXTENDED_ERROR;
-    ok_status(feed(&client, certificate_too_early, sizeof(certificate_too_early), &token), SEC_E_ILLEGAL_MESSAGE);
-    ok(token.cbBuffer == 7 && memory[0] == 21 && memory[5] == 2 && memory[6] == 10, "no alert, or another: %lu bytes, %u\n", token.cbBuffer, memory[6]);
+    ok_status(feed(&client, certificate_too_early, sizeof(certificate_too_early), &token),
+              SEC_E_ILLEGAL_MESSAGE);
+    ok(token.cbBuffer == 7 && memory[0] == 21 && memory[5] == 2 && memory[6] == 10,
+       "no alert, or another: %lu bytes, %u\n", token.cbBuffer, memory[6]);
     ok(client.attributes & ISC_RET_EXTENDED_ERROR, "attributes %#lx\n", client.attributes);
     client_close(&client);
 
@@ -654,7 +723,8 @@ static void test_our_alert_comes_when_it_was_asked_for(void)
     client_acquire(&client, 0, TRUE);
     client_step(&client);
     client.requirements = 0;
-    ok_status(feed(&client, certificate_too_early, sizeof(certificate_too_early), &token), SEC_E_ILLEGAL_MESSAGE);
+    ok_status(feed(&client, certificate_too_early, sizeof(certificate_too_early), &token),
+              SEC_E_ILLEGAL_MESSAGE);
     ok(!token.cbBuffer, "an alert nobody asked for\n");
     client_close(&client);
 }
@@ -674,7 +744,8 @@ static void test_a_failed_context_stays_failed(void)
     client_close(&client);
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------ */
+/* --- orders ------------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS control(struct client *client, void *data, ULONG size, ULONG type, ULONG count)
 {
@@ -703,7 +774,8 @@ static void test_orders_that_are_none(void)
 
 static void test_shutdown_and_alert_before_the_handshake_is_done(void)
 {
-    static const BYTE close_notify[] = { 0x15, 3, 1, 0, 2, 1, 0 }, bad_certificate[] = { 0x15, 3, 1, 0, 2, 2, 42 };
+    static const BYTE close_notify[] = { 0x15, 3, 1, 0, 2, 1, 0 },
+                      bad_certificate[] = { 0x15, 3, 1, 0, 2, 2, 42 };
     SCHANNEL_ALERT_TOKEN alert = { SCHANNEL_ALERT, TLS1_ALERT_FATAL, TLS1_ALERT_BAD_CERTIFICATE };
     DWORD shutdown[2] = { SCHANNEL_SHUTDOWN, 0 };
     SecBuffer token = { 1000, SECBUFFER_TOKEN, memory };
@@ -716,13 +788,15 @@ static void test_shutdown_and_alert_before_the_handshake_is_done(void)
     ok_status(control(&client, shutdown, 5, SECBUFFER_TOKEN, 1), SEC_E_OK);
     ok_status(control(&client, shutdown, 4, SECBUFFER_TOKEN, 1), SEC_E_OK);
     ok_status(initialize(&client, &out, &out, 0, NULL), SEC_E_OK);
-    ok(token.cbBuffer == sizeof(close_notify) && !memcmp(memory, close_notify, sizeof(close_notify)), "%lu bytes\n", token.cbBuffer);
+    ok(token.cbBuffer == sizeof(close_notify) && !memcmp(memory, close_notify, sizeof(close_notify)),
+       "%lu bytes\n", token.cbBuffer);
     token.cbBuffer = 1000;
     ok_status(initialize(&client, NULL, &out, 0, NULL), SEC_E_INCOMPLETE_MESSAGE);
     ok(token.cbBuffer == 1000, "the output changed\n");
     ok_status(control(&client, &alert, sizeof(alert), SECBUFFER_TOKEN, 1), SEC_E_OK);
     ok_status(initialize(&client, NULL, &out, 0, NULL), SEC_E_OK);
-    ok(token.cbBuffer == sizeof(bad_certificate) && !memcmp(memory, bad_certificate, sizeof(bad_certificate)), "%lu bytes\n", token.cbBuffer);
+    ok(token.cbBuffer == sizeof(bad_certificate) && !memcmp(memory, bad_certificate, sizeof(bad_certificate)),
+       "%lu bytes\n", token.cbBuffer);
     client_close(&client);
 }
 

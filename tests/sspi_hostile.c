@@ -1,6 +1,6 @@
 /*
- * What must not crash, hang, leak or be believed: garbage for a server's first flight, stale handles, pointers to
- * nowhere, and ten thousand handshakes that fail.
+ * What must not crash, hang, leak or be believed: garbage for a server's first flight, stale handles,
+ * pointers to nowhere, and ten thousand handshakes that fail.
  */
 #include "test.h"
 #include "door.h"
@@ -10,10 +10,13 @@ static BYTE memory[65536];
 
 static SECURITY_STATUS feed(struct client *client, const void *bytes, ULONG size, ULONG *answer)
 {
-    SecBuffer in[2] = { { size, SECBUFFER_TOKEN, (void *)bytes }, { 0, SECBUFFER_EMPTY, NULL } }, token = { sizeof(memory), SECBUFFER_TOKEN, memory };
+    SecBuffer in[2] = { { size, SECBUFFER_TOKEN, (void *)bytes }, { 0, SECBUFFER_EMPTY, NULL } },
+              token = { sizeof(memory), SECBUFFER_TOKEN, memory };
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out = { SECBUFFER_VERSION, 1, &token };
-    SECURITY_STATUS status = sspi->InitializeSecurityContextW(&client->credential, &client->context, (WCHAR *)L"localhost", client->requirements & ~ISC_REQ_ALLOCATE_MEMORY,
-                                                              0, 0, &in_desc, 0, NULL, &out, &client->attributes, NULL);
+    SECURITY_STATUS status =
+        sspi->InitializeSecurityContextW(&client->credential, &client->context, (WCHAR *)L"localhost",
+                                         client->requirements & ~ISC_REQ_ALLOCATE_MEMORY, 0, 0, &in_desc, 0,
+                                         NULL, &out, &client->attributes, NULL);
     *answer = token.cbBuffer;
     return status;
 }
@@ -53,7 +56,10 @@ static void test_flights_that_are_wrong(void)
         { "an alert cut short", { 21, 3, 3, 0, 1, 2 }, 6, SEC_E_ILLEGAL_MESSAGE },
         { "application data", { 23, 3, 3, 0, 1, 'x' }, 6, SEC_E_ILLEGAL_MESSAGE },
         { "a ServerHello cut short", { 22, 3, 3, 0, 4, 2, 0, 0, 0 }, 9, SEC_E_ILLEGAL_MESSAGE },
-        { "a Finished too early", { 22, 3, 3, 0, 16, 20, 0, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, 21, SEC_E_ILLEGAL_MESSAGE },
+        { "a Finished too early",
+          { 22, 3, 3, 0, 16, 20, 0, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 },
+          21,
+          SEC_E_ILLEGAL_MESSAGE },
         { "a ClientHello", { 22, 3, 3, 0, 4, 1, 0, 0, 0 }, 9, SEC_E_ILLEGAL_MESSAGE },
         { "ChangeCipherSpec first", { 20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 1, 1 }, 12, SEC_E_ILLEGAL_MESSAGE },
     };
@@ -71,7 +77,8 @@ static void test_flights_that_are_wrong(void)
         status = feed(&client, rows[i].bytes, rows[i].size, &answer);
         if (status == SEC_I_CONTINUE_NEEDED && rows[i].bytes[0] != 22) continue; /* a warning more or less */
         ok(status == rows[i].status, "%s: %#lx\n", rows[i].name, status);
-        ok(answer == 7 || status == SEC_I_CONTINUE_NEEDED, "%s: an alert of %lu bytes\n", rows[i].name, answer);
+        ok(answer == 7 || status == SEC_I_CONTINUE_NEEDED, "%s: an alert of %lu bytes\n", rows[i].name,
+           answer);
         client_close(&client);
     }
 }
@@ -87,7 +94,8 @@ static void test_a_message_that_never_ends_is_cut_short(void)
 
     client_acquire(&client, 0, FALSE);
     client_step(&client);
-    for (i = 0; i < 100 && status == SEC_I_CONTINUE_NEEDED; i++) status = feed(&client, record, sizeof(record), &answer);
+    for (i = 0; i < 100 && status == SEC_I_CONTINUE_NEEDED; i++)
+        status = feed(&client, record, sizeof(record), &answer);
     ok_status(status, SEC_E_ILLEGAL_MESSAGE);
     ok(i < 10, "it took %u records\n", i);
     client_close(&client);
@@ -105,13 +113,14 @@ static void test_a_flood_of_warnings_ends(void)
     for (i = 0; i < 1000; i++) memcpy(flood + 7 * i, warning, 7);
     client_acquire(&client, 0, FALSE);
     client_step(&client);
-    for (i = 0; i < 100 && status == SEC_I_CONTINUE_NEEDED; i++) status = feed(&client, flood, sizeof(flood), &answer);
+    for (i = 0; i < 100 && status == SEC_I_CONTINUE_NEEDED; i++)
+        status = feed(&client, flood, sizeof(flood), &answer);
     ok_status(status, SEC_E_ILLEGAL_MESSAGE);
     client_close(&client);
 }
 
-/* Every byte of a real server's first flight changed in turn: an error or a wish for more, never a crash, and never an
- * end of the handshake. */
+/* Every byte of a real server's first flight changed in turn: an error or a wish for more, never a crash, and
+ * never an end of the handshake. */
 static void test_a_real_flight_with_each_byte_changed(void)
 {
     unsigned modern;
@@ -161,7 +170,8 @@ static void test_handles_of_another_kind_and_of_nothing(void)
     client_step(&client);
     ok_status(sspi->DeleteSecurityContext(&client.credential), SEC_E_INVALID_HANDLE);
     ok_status(sspi->FreeCredentialsHandle(&client.context), SEC_E_INVALID_HANDLE);
-    ok_status(sspi->QueryContextAttributesW(&client.credential, SECPKG_ATTR_STREAM_SIZES, &sizes), SEC_E_INVALID_HANDLE);
+    ok_status(sspi->QueryContextAttributesW(&client.credential, SECPKG_ATTR_STREAM_SIZES, &sizes),
+              SEC_E_INVALID_HANDLE);
     ok_status(sspi->EncryptMessage(&client.credential, 0, &desc, 0), SEC_E_INVALID_HANDLE);
     ok_status(sspi->DecryptMessage(&client.credential, &desc, 0, NULL), SEC_E_INVALID_HANDLE);
     ok_status(sspi->ApplyControlToken(&client.credential, &desc), SEC_E_INVALID_HANDLE);
@@ -171,7 +181,9 @@ static void test_handles_of_another_kind_and_of_nothing(void)
 
         if (handle.dwLower == client.context.dwLower || handle.dwLower == client.credential.dwLower) continue;
         ok_status(sspi->DecryptMessage(&handle, &desc, 0, NULL), SEC_E_INVALID_HANDLE);
-        ok_status(sspi->InitializeSecurityContextW(&client.credential, &handle, NULL, 0, 0, 0, &desc, 0, NULL, &desc, &attributes, NULL), SEC_E_INVALID_HANDLE);
+        ok_status(sspi->InitializeSecurityContextW(&client.credential, &handle, NULL, 0, 0, 0, &desc, 0, NULL,
+                                                   &desc, &attributes, NULL),
+                  SEC_E_INVALID_HANDLE);
         ok_status(sspi->DeleteSecurityContext(&handle), SEC_E_INVALID_HANDLE);
     }
     client_close(&client);
@@ -185,9 +197,14 @@ static void test_null_wherever_a_pointer_may_be(void)
 
     if (!sspi_is_direct()) SKIP_TEST("secur32 looks at handles itself");
     client_acquire(&client, 0, TRUE);
-    ok_status(sspi->InitializeSecurityContextW(NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL), SEC_E_INVALID_TOKEN);
-    ok_status(sspi->InitializeSecurityContextW(NULL, NULL, NULL, CLIENT_FLAGS, 0, 0, NULL, 0, NULL, &out, NULL, NULL), SEC_E_INVALID_HANDLE);
-    ok(FAILED(sspi->InitializeSecurityContextW(&client.credential, NULL, NULL, CLIENT_FLAGS, 0, 0, NULL, 0, NULL, &out, NULL, NULL)), "a context without a handle\n");
+    ok_status(sspi->InitializeSecurityContextW(NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL),
+              SEC_E_INVALID_TOKEN);
+    ok_status(sspi->InitializeSecurityContextW(NULL, NULL, NULL, CLIENT_FLAGS, 0, 0, NULL, 0, NULL, &out,
+                                               NULL, NULL),
+              SEC_E_INVALID_HANDLE);
+    ok(FAILED(sspi->InitializeSecurityContextW(&client.credential, NULL, NULL, CLIENT_FLAGS, 0, 0, NULL, 0,
+                                               NULL, &out, NULL, NULL)),
+       "a context without a handle\n");
     ok_status(sspi->DeleteSecurityContext(NULL), SEC_E_INVALID_HANDLE);
     ok_status(sspi->ApplyControlToken(NULL, NULL), SEC_E_INVALID_HANDLE);
     ok_status(sspi->EncryptMessage(NULL, 0, NULL, 0), SEC_E_INVALID_HANDLE);
@@ -214,7 +231,8 @@ static ULONG_PTR heap_in_use(void)
 /* One handshake that ends badly, each time in another way. */
 static void fail_once(struct client *shared, unsigned turn)
 {
-    static const BYTE handshake_failure[] = { 21, 3, 3, 0, 2, 2, 40 }, garbage[] = { 0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0xfa },
+    static const BYTE handshake_failure[] = { 21, 3, 3, 0, 2, 2, 40 },
+                      garbage[] = { 0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0xfa },
                       short_hello[] = { 22, 3, 3, 0, 4, 2, 0, 0, 0 };
     SecBuffer token = { turn % 5 == 3 ? 10 : sizeof(memory), SECBUFFER_TOKEN, memory };
     SecBufferDesc out = { SECBUFFER_VERSION, 1, &token };
@@ -223,7 +241,9 @@ static void fail_once(struct client *shared, unsigned turn)
     ULONG answer;
 
     client.requirements = turn % 2 ? ISC_REQ_EXTENDED_ERROR : 0;
-    status = sspi->InitializeSecurityContextW(&client.credential, NULL, (WCHAR *)L"localhost", client.requirements, 0, 0, NULL, 0, &client.context, &out, &client.attributes, NULL);
+    status =
+        sspi->InitializeSecurityContextW(&client.credential, NULL, (WCHAR *)L"localhost", client.requirements,
+                                         0, 0, NULL, 0, &client.context, &out, &client.attributes, NULL);
     if (status != SEC_I_CONTINUE_NEEDED)
     {
         ok(turn % 5 == 3, "the hello: %#lx\n", status);
@@ -231,10 +251,18 @@ static void fail_once(struct client *shared, unsigned turn)
     }
     switch (turn % 5)
     {
-    case 0: status = feed(&client, handshake_failure, sizeof(handshake_failure), &answer); break;
-    case 1: status = feed(&client, garbage, sizeof(garbage), &answer); break;
-    case 2: status = feed(&client, short_hello, sizeof(short_hello), &answer); break;
-    default: status = SEC_E_INTERNAL_ERROR; break; /* it just goes away */
+    case 0:
+        status = feed(&client, handshake_failure, sizeof(handshake_failure), &answer);
+        break;
+    case 1:
+        status = feed(&client, garbage, sizeof(garbage), &answer);
+        break;
+    case 2:
+        status = feed(&client, short_hello, sizeof(short_hello), &answer);
+        break;
+    default:
+        status = SEC_E_INTERNAL_ERROR;
+        break; /* it just goes away */
     }
     ok(FAILED(status), "turn %u: %#lx\n", turn, status);
     sspi->DeleteSecurityContext(&client.context);

@@ -47,8 +47,9 @@ static void test_what_is_sent_comes_back(void)
                     status = client_receive(&client, back + have, sizeof(back) - have, &size);
                     have += size;
                 }
-                ok(!status && have == sizes[k] && !memcmp(back, data, have), "%s, feeding %u: %u bytes, %#lx with %u back\n", rows[i].peer,
-                   (unsigned)feeds[j], (unsigned)sizes[k], status, (unsigned)have);
+                ok(!status && have == sizes[k] && !memcmp(back, data, have),
+                   "%s, feeding %u: %u bytes, %#lx with %u back\n", rows[i].peer, (unsigned)feeds[j],
+                   (unsigned)sizes[k], status, (unsigned)have);
             }
             client_close(&client);
         }
@@ -78,10 +79,10 @@ static void test_stream_sizes_are_exact(void)
 
         ok_status(client_open(&client, rows[i].peer, rows[i].protocols, rows[i].modern), SEC_E_OK);
         ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_STREAM_SIZES, &sizes), SEC_E_OK);
-        ok(sizes.cbHeader == rows[i].header && sizes.cbTrailer == rows[i].trailer, "%s: header %lu, trailer %lu\n", rows[i].peer,
-           sizes.cbHeader, sizes.cbTrailer);
-        ok(sizes.cbMaximumMessage == 16384 && sizes.cBuffers == 4 && sizes.cbBlockSize == 16, "%s: %lu, %lu, %lu\n", rows[i].peer,
-           sizes.cbMaximumMessage, sizes.cBuffers, sizes.cbBlockSize);
+        ok(sizes.cbHeader == rows[i].header && sizes.cbTrailer == rows[i].trailer,
+           "%s: header %lu, trailer %lu\n", rows[i].peer, sizes.cbHeader, sizes.cbTrailer);
+        ok(sizes.cbMaximumMessage == 16384 && sizes.cBuffers == 4 && sizes.cbBlockSize == 16,
+           "%s: %lu, %lu, %lu\n", rows[i].peer, sizes.cbMaximumMessage, sizes.cBuffers, sizes.cbBlockSize);
         client_close(&client);
     }
 }
@@ -101,7 +102,8 @@ static void message_init(struct message *message, struct client *client, ULONG d
     memset(message->memory, 'a', sizeof(message->memory));
     message->buffers[0] = (SecBuffer){ sizes.cbHeader, SECBUFFER_STREAM_HEADER, message->memory };
     message->buffers[1] = (SecBuffer){ data_size, SECBUFFER_DATA, message->memory + sizes.cbHeader };
-    message->buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, message->memory + sizes.cbHeader + data_size };
+    message->buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER,
+                                       message->memory + sizes.cbHeader + data_size };
     message->buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     message->desc = (SecBufferDesc){ SECBUFFER_VERSION, 4, message->buffers };
 }
@@ -156,10 +158,14 @@ static void test_the_trailer_shrinks_to_what_is_used(void)
     {
         message_init(message, &client, size);
         ok_status(sspi->EncryptMessage(&client.context, 0, &message->desc, 0), SEC_E_OK);
-        ok(message->buffers[2].cbBuffer > 48 && message->buffers[2].cbBuffer <= 64, "%u bytes: trailer %lu\n", size, message->buffers[2].cbBuffer);
-        ok((size + message->buffers[2].cbBuffer) % 16 == 0 || (size + message->buffers[2].cbBuffer - 48) % 16 == 0, "%u bytes: trailer %lu\n", size,
-           message->buffers[2].cbBuffer);
-        ok((message->memory[3] << 8 | message->memory[4]) == (int)(21 - 5 + size + message->buffers[2].cbBuffer), "%u bytes: the length in the header\n", size);
+        ok(message->buffers[2].cbBuffer > 48 && message->buffers[2].cbBuffer <= 64, "%u bytes: trailer %lu\n",
+           size, message->buffers[2].cbBuffer);
+        ok((size + message->buffers[2].cbBuffer) % 16 == 0 ||
+               (size + message->buffers[2].cbBuffer - 48) % 16 == 0,
+           "%u bytes: trailer %lu\n", size, message->buffers[2].cbBuffer);
+        ok((message->memory[3] << 8 | message->memory[4]) ==
+               (int)(21 - 5 + size + message->buffers[2].cbBuffer),
+           "%u bytes: the length in the header\n", size);
     }
     client_close(&client);
 
@@ -185,7 +191,9 @@ static void test_the_old_way_with_tokens(void)
     memcpy(message->buffers[1].pvBuffer, text, sizeof(text));
     message->buffers[0].BufferType = message->buffers[2].BufferType = SECBUFFER_TOKEN;
     ok_status(sspi->EncryptMessage(&client.context, 0, &message->desc, 0), SEC_E_OK);
-    send(client.socket, (char *)message->memory, (int)(message->buffers[0].cbBuffer + message->buffers[1].cbBuffer + message->buffers[2].cbBuffer), 0);
+    send(client.socket, (char *)message->memory,
+         (int)(message->buffers[0].cbBuffer + message->buffers[1].cbBuffer + message->buffers[2].cbBuffer),
+         0);
     ok_status(client_receive(&client, back, sizeof(back), &size), SEC_E_OK);
     ok(size == sizeof(text) && !memcmp(back, text, size), "%u bytes\n", (unsigned)size);
     client_close(&client);
@@ -240,11 +248,18 @@ static void test_where_things_lie_after_decrypting(void)
         memory = client.received;
         memcpy(memory + client.size, "extra", 5);
         ok_status(decrypt(&client, buffers, (ULONG)client.size + 5), SEC_E_OK);
-        ok(buffers[0].BufferType == SECBUFFER_STREAM_HEADER && buffers[0].cbBuffer == rows[i].header && buffers[0].pvBuffer == memory, "header\n");
-        ok(buffers[1].BufferType == SECBUFFER_DATA && buffers[1].cbBuffer == 10 && buffers[1].pvBuffer == memory + rows[i].header, "data\n");
+        ok(buffers[0].BufferType == SECBUFFER_STREAM_HEADER && buffers[0].cbBuffer == rows[i].header &&
+               buffers[0].pvBuffer == memory,
+           "header\n");
+        ok(buffers[1].BufferType == SECBUFFER_DATA && buffers[1].cbBuffer == 10 &&
+               buffers[1].pvBuffer == memory + rows[i].header,
+           "data\n");
         ok(!memcmp(buffers[1].pvBuffer, "0123456789", 10), "other data\n");
-        ok(buffers[2].BufferType == SECBUFFER_STREAM_TRAILER && buffers[2].cbBuffer == rows[i].trailer, "trailer of %lu\n", buffers[2].cbBuffer);
-        ok(buffers[3].BufferType == SECBUFFER_EXTRA && buffers[3].cbBuffer == 5 && buffers[3].pvBuffer == memory + client.size, "extra\n");
+        ok(buffers[2].BufferType == SECBUFFER_STREAM_TRAILER && buffers[2].cbBuffer == rows[i].trailer,
+           "trailer of %lu\n", buffers[2].cbBuffer);
+        ok(buffers[3].BufferType == SECBUFFER_EXTRA && buffers[3].cbBuffer == 5 &&
+               buffers[3].pvBuffer == memory + client.size,
+           "extra\n");
         client_close(&client);
     }
 }
@@ -261,9 +276,11 @@ static void test_a_record_in_parts_is_waited_for(void)
         ULONG missing = given < 5 ? 5 - given : (ULONG)client.size - given;
 
         ok_status(decrypt(&client, buffers, given), SEC_E_INCOMPLETE_MESSAGE);
-        ok(buffers[0].BufferType == SECBUFFER_MISSING && buffers[0].cbBuffer == missing, "%lu given: %lu missing\n", given, buffers[0].cbBuffer);
+        ok(buffers[0].BufferType == SECBUFFER_MISSING && buffers[0].cbBuffer == missing,
+           "%lu given: %lu missing\n", given, buffers[0].cbBuffer);
         ok(buffers[0].pvBuffer == client.received, "the pointer is gone\n");
-        ok(buffers[1].BufferType == SECBUFFER_MISSING && buffers[1].cbBuffer == missing, "%lu given: %lu in the second\n", given, buffers[1].cbBuffer);
+        ok(buffers[1].BufferType == SECBUFFER_MISSING && buffers[1].cbBuffer == missing,
+           "%lu given: %lu in the second\n", given, buffers[1].cbBuffer);
     }
     ok_status(decrypt(&client, buffers, given), SEC_E_OK);
     client_close(&client);
@@ -297,7 +314,9 @@ static void test_what_is_no_record(void)
         BYTE bytes[8];
         ULONG size;
     } rows[] = {
-        { "zeros", { 0 }, 8 }, { "0xfa", { 0xfa, 0xfa, 0xfa, 0xfa, 0xfa }, 8 }, { "HTTP", { 'H', 'T', 'T', 'P', '/', '1' }, 8 },
+        { "zeros", { 0 }, 8 },
+        { "0xfa", { 0xfa, 0xfa, 0xfa, 0xfa, 0xfa }, 8 },
+        { "HTTP", { 'H', 'T', 'T', 'P', '/', '1' }, 8 },
         { "too long", { 23, 3, 3, 0xff, 0xff }, 5 },
     };
     unsigned i;
@@ -319,7 +338,9 @@ static void test_what_is_no_record(void)
 static void test_before_the_handshake_there_are_no_messages(void)
 {
     BYTE record[100] = { 23, 3, 3, 0, 50 }, memory[200];
-    SecBuffer buffers[4] = { { 13, SECBUFFER_STREAM_HEADER, memory }, { 10, SECBUFFER_DATA, memory + 13 }, { 16, SECBUFFER_STREAM_TRAILER, memory + 23 } };
+    SecBuffer buffers[4] = { { 13, SECBUFFER_STREAM_HEADER, memory },
+                             { 10, SECBUFFER_DATA, memory + 13 },
+                             { 16, SECBUFFER_STREAM_TRAILER, memory + 23 } };
     SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
     struct client client;
 
@@ -354,7 +375,8 @@ static void test_the_servers_close_is_told(void)
     }
 }
 
-/* --- both directions at once ------------------------------------------------------------------------------- */
+/* --- both directions at once -------------------------------------------------------------------------------
+ */
 
 static struct client shared;
 static LONG received_bytes;
@@ -366,7 +388,8 @@ static DWORD WINAPI receive_much(void *argument)
     static BYTE data[65536];
     size_t size, i;
 
-    while (received_bytes < expected && !(receive_status = client_receive(&shared, data, sizeof(data), &size)))
+    while (received_bytes < expected &&
+           !(receive_status = client_receive(&shared, data, sizeof(data), &size)))
     {
         for (i = 0; i < size; i++)
             if (data[i] != (BYTE)((received_bytes + i) % 251)) receive_status = SEC_E_MESSAGE_ALTERED;
@@ -379,7 +402,11 @@ static DWORD WINAPI receive_much(void *argument)
 static void test_one_thread_sends_while_another_receives(void)
 {
     static const char *const peers[] = { "PEER_ECHO", "PEER_ECHO", "PEER_ECHO_CBC" };
-    enum { MESSAGES = 2000, SIZE = 1000 };
+    enum
+    {
+        MESSAGES = 2000,
+        SIZE = 1000
+    };
     static BYTE data[SIZE];
     unsigned i, j, k;
 

@@ -18,16 +18,20 @@ static const struct
     { "asked for by name", "PEER_OPENSSL", L"localhost", SCH_CRED_AUTO_CRED_VALIDATION, 0, SEC_E_OK },
     { "another server", "PEER_GNUTLS", L"localhost", 0, 0, SEC_E_OK },
     { "another name", "PEER_OPENSSL", L"example.org", 0, 0, SEC_E_WRONG_PRINCIPAL },
-    { "another name, not looked at", "PEER_OPENSSL", L"example.org", SCH_CRED_NO_SERVERNAME_CHECK, 0, SEC_E_OK },
+    { "another name, not looked at", "PEER_OPENSSL", L"example.org", SCH_CRED_NO_SERVERNAME_CHECK, 0,
+      SEC_E_OK },
     { "no name", "PEER_OPENSSL", NULL, 0, 0, SEC_E_OK },
     { "a root nobody trusts", "PEER_UNTRUSTED", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
     { "signed by itself", "PEER_SELFSIGNED", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
     { "expired", "PEER_EXPIRED", L"localhost", 0, 0, SEC_E_CERT_EXPIRED },
     { "without its intermediate", "PEER_INCOMPLETE", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
     { "for clients only", "PEER_CLIENTUSE", L"localhost", 0, 0, SEC_E_CERT_WRONG_USAGE },
-    { "untrusted, validated by the program", "PEER_UNTRUSTED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION, 0, SEC_E_OK },
-    { "untrusted, so for this context", "PEER_UNTRUSTED", L"localhost", 0, ISC_REQ_MANUAL_CRED_VALIDATION, SEC_E_OK },
-    { "expired, validated by the program", "PEER_EXPIRED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION, 0, SEC_E_OK },
+    { "untrusted, validated by the program", "PEER_UNTRUSTED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION,
+      0, SEC_E_OK },
+    { "untrusted, so for this context", "PEER_UNTRUSTED", L"localhost", 0, ISC_REQ_MANUAL_CRED_VALIDATION,
+      SEC_E_OK },
+    { "expired, validated by the program", "PEER_EXPIRED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION, 0,
+      SEC_E_OK },
 };
 
 static void test_each_chain_gets_its_verdict(void)
@@ -49,7 +53,8 @@ static void test_each_chain_gets_its_verdict(void)
                 continue;
             }
             status = client_handshake(&client);
-            ok(status == rows[i].status, "%s, %s: %#lx\n", rows[i].name, modern ? "TLS 1.3" : "TLS 1.2", status);
+            ok(status == rows[i].status, "%s, %s: %#lx\n", rows[i].name, modern ? "TLS 1.3" : "TLS 1.2",
+               status);
             if (FAILED(status)) ok(client.token_size >= 7, "%s: no alert\n", rows[i].name);
             client_close(&client);
         }
@@ -66,9 +71,13 @@ static void test_a_credential_of_nothing_validates_too(void)
 
     for (i = 0; i < ARRAY_SIZE(peers); i++)
     {
-        struct client client = { .socket = INVALID_SOCKET, .target = L"localhost", .requirements = CLIENT_FLAGS };
+        struct client client = { .socket = INVALID_SOCKET,
+                                 .target = L"localhost",
+                                 .requirements = CLIENT_FLAGS };
 
-        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, NULL, NULL, NULL, &client.credential, NULL), SEC_E_OK);
+        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
+                                                  NULL, NULL, NULL, &client.credential, NULL),
+                  SEC_E_OK);
         client.has_credential = TRUE;
         client_connect(&client, peer_port(peers[i].peer));
         ok_status(client_handshake(&client), peers[i].status);

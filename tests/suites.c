@@ -39,8 +39,8 @@ static void test_ids_and_record_sizes(void)
         if (!suite) continue;
         sizes = suite_record_sizes(suite, rows[i].protocol);
         ok(suite->id == rows[i].id, "%s is %#x\n", rows[i].name, suite->id);
-        ok(sizes.header == rows[i].header && sizes.trailer == rows[i].trailer, "%s, protocol %#lx: %lu and %lu\n",
-           rows[i].name, rows[i].protocol, sizes.header, sizes.trailer);
+        ok(sizes.header == rows[i].header && sizes.trailer == rows[i].trailer,
+           "%s, protocol %#lx: %lu and %lu\n", rows[i].name, rows[i].protocol, sizes.header, sizes.trailer);
     }
 }
 
@@ -49,7 +49,8 @@ static void test_names_fit_what_windows_gives_them(void)
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++)
-        ok(strlen(rows[i].name) < SZ_ALG_MAX_SIZE, "%s is too long for SecPkgContext_CipherInfo\n", rows[i].name);
+        ok(strlen(rows[i].name) < SZ_ALG_MAX_SIZE, "%s is too long for SecPkgContext_CipherInfo\n",
+           rows[i].name);
 }
 
 static void test_a_name_nobody_has_is_no_suite(void)

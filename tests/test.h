@@ -37,9 +37,12 @@ static inline void test_run(const char *name, void (*test)(void))
 
     test_skipped = NULL;
     test();
-    if (winetest_failures + winetest_todo_failures != failures) printf("FAIL %s\n", name);
-    else if (test_skipped) printf("SKIP %s: %s\n", name, test_skipped);
-    else printf("PASS %s\n", name);
+    if (winetest_failures + winetest_todo_failures != failures)
+        printf("FAIL %s\n", name);
+    else if (test_skipped)
+        printf("SKIP %s: %s\n", name, test_skipped);
+    else
+        printf("PASS %s\n", name);
     fflush(stdout);
 }
 

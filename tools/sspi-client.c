@@ -1,8 +1,9 @@
 /*
  * sspi-client: fetches one https URL through SSPI and says what was negotiated.
  *
- * A Windows program like any other: it asks secur32 for the Schannel package and uses its function table, so it
- * shows what every program of the same prefix gets. Also a sample of a client that does all an SSPI client has to.
+ * A Windows program like any other: it asks secur32 for the Schannel package and uses its function table, so
+ * it shows what every program of the same prefix gets. Also a sample of a client that does all an SSPI client
+ * has to.
  */
 #define __USE_MINGW_ANSI_STDIO 1
 #include "windows_sspi.h"
@@ -49,8 +50,9 @@ static const struct
     const WCHAR *name;
     DWORD protocol;
 } protocol_names[] = {
-    { L"SSL 3.0", SP_PROT_SSL3_CLIENT },   { L"TLS 1.0", SP_PROT_TLS1_0_CLIENT }, { L"TLS 1.1", SP_PROT_TLS1_1_CLIENT },
-    { L"TLS 1.2", SP_PROT_TLS1_2_CLIENT }, { L"TLS 1.3", SP_PROT_TLS1_3_CLIENT },
+    { L"SSL 3.0", SP_PROT_SSL3_CLIENT },   { L"TLS 1.0", SP_PROT_TLS1_0_CLIENT },
+    { L"TLS 1.1", SP_PROT_TLS1_1_CLIENT }, { L"TLS 1.2", SP_PROT_TLS1_2_CLIENT },
+    { L"TLS 1.3", SP_PROT_TLS1_3_CLIENT },
 };
 
 static const struct
@@ -83,7 +85,8 @@ static int fail(const char *what, SECURITY_STATUS status)
     for (i = 0; i < ARRAY_SIZE(status_names); i++)
     {
         if (status_names[i].status != status) continue;
-        fprintf(stderr, "%s: %s (0x%08lx), %s\n", what, status_names[i].name, status, status_names[i].meaning);
+        fprintf(stderr, "%s: %s (0x%08lx), %s\n", what, status_names[i].name, status,
+                status_names[i].meaning);
         return 1;
     }
     fprintf(stderr, "%s: 0x%08lx\n", what, status);
@@ -107,7 +110,8 @@ static int usage(void)
     return 2;
 }
 
-/* --- options ----------------------------------------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------------------------------------
+ */
 
 static BOOL parse_protocols(const WCHAR *list)
 {
@@ -160,7 +164,8 @@ static BOOL parse_url(WCHAR *url)
         options.host = url + 1;
         *colon++ = 0;
     }
-    else colon = wcschr(url, ':');
+    else
+        colon = wcschr(url, ':');
     if (colon && *colon == ':')
     {
         *colon = 0;
@@ -177,15 +182,24 @@ static BOOL parse_options(int argc, WCHAR **argv)
     {
         const WCHAR *value = i + 1 < argc ? argv[i + 1] : NULL;
 
-        if (!wcscmp(argv[i], L"--legacy")) options.legacy = TRUE;
-        else if (!wcscmp(argv[i], L"--direct")) options.direct = TRUE;
-        else if (!wcscmp(argv[i], L"--insecure")) options.insecure = TRUE;
-        else if (!wcscmp(argv[i], L"--quiet")) options.quiet = TRUE;
-        else if (argv[i][0] != '-') return i + 1 == argc && parse_url(argv[i]);
-        else if (!value) return FALSE;
-        else if (!wcscmp(argv[i], L"--name")) options.name = argv[++i];
-        else if (!wcscmp(argv[i], L"--output")) options.output = argv[++i];
-        else if (!wcscmp(argv[i], L"--chunk")) options.chunk = wcstoul(argv[++i], NULL, 10);
+        if (!wcscmp(argv[i], L"--legacy"))
+            options.legacy = TRUE;
+        else if (!wcscmp(argv[i], L"--direct"))
+            options.direct = TRUE;
+        else if (!wcscmp(argv[i], L"--insecure"))
+            options.insecure = TRUE;
+        else if (!wcscmp(argv[i], L"--quiet"))
+            options.quiet = TRUE;
+        else if (argv[i][0] != '-')
+            return i + 1 == argc && parse_url(argv[i]);
+        else if (!value)
+            return FALSE;
+        else if (!wcscmp(argv[i], L"--name"))
+            options.name = argv[++i];
+        else if (!wcscmp(argv[i], L"--output"))
+            options.output = argv[++i];
+        else if (!wcscmp(argv[i], L"--chunk"))
+            options.chunk = wcstoul(argv[++i], NULL, 10);
         else if (!wcscmp(argv[i], L"--protocols"))
         {
             if (!parse_protocols(argv[++i])) return FALSE;
@@ -194,12 +208,14 @@ static BOOL parse_options(int argc, WCHAR **argv)
         {
             if (!parse_alpn(argv[++i])) return FALSE;
         }
-        else return FALSE;
+        else
+            return FALSE;
     }
     return FALSE;
 }
 
-/* --- the connection ---------------------------------------------------------------------------------------- */
+/* --- the connection ----------------------------------------------------------------------------------------
+ */
 
 static SOCKET connect_to(const WCHAR *host, const WCHAR *port)
 {
@@ -267,7 +283,9 @@ static SECURITY_STATUS acquire(struct connection *connection)
 {
     DWORD flags = SCH_CRED_NO_DEFAULT_CREDS | SCH_USE_STRONG_CRYPTO |
                   (options.insecure ? SCH_CRED_MANUAL_CRED_VALIDATION : SCH_CRED_AUTO_CRED_VALIDATION);
-    SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION, .grbitEnabledProtocols = options.protocols, .dwFlags = flags };
+    SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
+                          .grbitEnabledProtocols = options.protocols,
+                          .dwFlags = flags };
     TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~options.protocols };
     SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = flags };
     WCHAR package[] = UNISP_NAME_W;
@@ -279,8 +297,8 @@ static SECURITY_STATUS acquire(struct connection *connection)
         new.pTlsParameters = &parameters;
     }
     status = connection->sspi->AcquireCredentialsHandleW(NULL, package, SECPKG_CRED_OUTBOUND, NULL,
-                                                         options.legacy ? (void *)&old : (void *)&new, NULL, NULL,
-                                                         &connection->credential, NULL);
+                                                         options.legacy ? (void *)&old : (void *)&new, NULL,
+                                                         NULL, &connection->credential, NULL);
     connection->has_credential = !status;
     return status;
 }
@@ -288,7 +306,8 @@ static SECURITY_STATUS acquire(struct connection *connection)
 /* SEC_APPLICATION_PROTOCOLS of --alpn; its size. */
 static DWORD make_alpn(BYTE *memory)
 {
-    DWORD lists_size = sizeof(DWORD) + sizeof(USHORT) + options.alpn_size, ext = SecApplicationProtocolNegotiationExt_ALPN;
+    DWORD lists_size = sizeof(DWORD) + sizeof(USHORT) + options.alpn_size,
+          ext = SecApplicationProtocolNegotiationExt_ALPN;
     USHORT list_size = (USHORT)options.alpn_size;
 
     memcpy(memory, &lists_size, 4);
@@ -304,9 +323,11 @@ static DWORD make_alpn(BYTE *memory)
  */
 static SECURITY_STATUS step(struct connection *connection)
 {
-    const ULONG flags = ISC_REQ_SEQUENCE_DETECT | ISC_REQ_REPLAY_DETECT | ISC_REQ_CONFIDENTIALITY | ISC_REQ_STREAM |
-                        ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR | ISC_REQ_USE_SUPPLIED_CREDS;
-    SecBuffer in[2] = { { connection->received_size, SECBUFFER_TOKEN, connection->received }, { 0, SECBUFFER_EMPTY, NULL } };
+    const ULONG flags = ISC_REQ_SEQUENCE_DETECT | ISC_REQ_REPLAY_DETECT | ISC_REQ_CONFIDENTIALITY |
+                        ISC_REQ_STREAM | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR |
+                        ISC_REQ_USE_SUPPLIED_CREDS;
+    SecBuffer in[2] = { { connection->received_size, SECBUFFER_TOKEN, connection->received },
+                        { 0, SECBUFFER_EMPTY, NULL } };
     SecBuffer out[1] = { { 0, SECBUFFER_TOKEN, NULL } };
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, out };
     const WCHAR *name = options.name ? options.name : options.host;
@@ -322,9 +343,10 @@ static SECURITY_STATUS step(struct connection *connection)
         in[0].pvBuffer = alpn;
     }
     status = connection->sspi->InitializeSecurityContextW(
-        &connection->credential, connection->has_context ? &connection->context : NULL, (WCHAR *)name, flags, 0, 0,
-        in_desc.cBuffers ? &in_desc : NULL, 0, &connection->context, &out_desc, &attributes, NULL);
-    if (!connection->has_context) connection->has_context = status == SEC_I_CONTINUE_NEEDED;
+        &connection->credential, connection->has_context ? &connection->context : NULL, (WCHAR *)name, flags,
+        0, 0, in_desc.cBuffers ? &in_desc : NULL, 0, &connection->context, &out_desc, &attributes, NULL);
+    if (!connection->has_context)
+        connection->has_context = status == SEC_I_CONTINUE_NEEDED;
     else if (status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED)
         keep(connection, in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0);
 
@@ -354,7 +376,8 @@ static SECURITY_STATUS handshake(struct connection *connection)
     return status;
 }
 
-/* --- what was negotiated ----------------------------------------------------------------------------------- */
+/* --- what was negotiated -----------------------------------------------------------------------------------
+ */
 
 static void print_module(void)
 {
@@ -396,12 +419,18 @@ static const char *group_name(DWORD group)
 {
     switch (group)
     {
-    case 0: return "none";
-    case 0x17: return "secp256r1";
-    case 0x18: return "secp384r1";
-    case 0x19: return "secp521r1";
-    case 0x1d: return "x25519";
-    default: return "unknown";
+    case 0:
+        return "none";
+    case 0x17:
+        return "secp256r1";
+    case 0x18:
+        return "secp384r1";
+    case 0x19:
+        return "secp521r1";
+    case 0x1d:
+        return "x25519";
+    default:
+        return "unknown";
     }
 }
 
@@ -419,7 +448,9 @@ static void print_chain(struct connection *connection)
     SYSTEMTIME end;
     unsigned i = 0;
 
-    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf)) return;
+    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
+                                                  &leaf))
+        return;
     while ((certificate = CertEnumCertificatesInStore(leaf->hCertStore, certificate)))
     {
         printf("certificate %u   ", i++);
@@ -443,9 +474,9 @@ static void print_negotiated(struct connection *connection)
     sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &alpn);
     if (options.quiet)
     {
-        printf("%ls %ls %s alpn %.*s header %lu trailer %lu ", protocol_name(info.dwProtocol), cipher.szCipherSuite,
-               group_name(cipher.dwKeyType), alpn.ProtocolIdSize, (char *)alpn.ProtocolId, connection->sizes.cbHeader,
-               connection->sizes.cbTrailer);
+        printf("%ls %ls %s alpn %.*s header %lu trailer %lu ", protocol_name(info.dwProtocol),
+               cipher.szCipherSuite, group_name(cipher.dwKeyType), alpn.ProtocolIdSize,
+               (char *)alpn.ProtocolId, connection->sizes.cbHeader, connection->sizes.cbTrailer);
         return;
     }
     print_module();
@@ -454,12 +485,14 @@ static void print_negotiated(struct connection *connection)
     printf("group           %s\n", group_name(cipher.dwKeyType));
     if (alpn.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_Success)
         printf("alpn            %.*s\n", alpn.ProtocolIdSize, (char *)alpn.ProtocolId);
-    else printf("alpn            none\n");
+    else
+        printf("alpn            none\n");
     printf("validation      %s\n", options.insecure ? "none (--insecure)" : "by Schannel");
     print_chain(connection);
 }
 
-/* --- data -------------------------------------------------------------------------------------------------- */
+/* --- data --------------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS send_request(struct connection *connection)
 {
@@ -471,9 +504,10 @@ static SECURITY_STATUS send_request(struct connection *connection)
     int size;
 
     if (!(memory = malloc(sizes->cbHeader + 4096 + sizes->cbTrailer))) return status;
-    size = snprintf(memory + sizes->cbHeader, 4096,
-                    "GET %ls HTTP/1.1\r\nHost: %ls:%ls\r\nUser-Agent: sspi-client\r\nConnection: close\r\n\r\n",
-                    options.path, options.host, options.port);
+    size =
+        snprintf(memory + sizes->cbHeader, 4096,
+                 "GET %ls HTTP/1.1\r\nHost: %ls:%ls\r\nUser-Agent: sspi-client\r\nConnection: close\r\n\r\n",
+                 options.path, options.host, options.port);
     if (size < 0 || size >= 4096)
     {
         free(memory);
@@ -484,7 +518,8 @@ static SECURITY_STATUS send_request(struct connection *connection)
     buffers[2] = (SecBuffer){ sizes->cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes->cbHeader + size };
     buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     status = connection->sspi->EncryptMessage(&connection->context, 0, &desc, 0);
-    if (!status && !send_all(connection, memory, buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer))
+    if (!status &&
+        !send_all(connection, memory, buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer))
         status = SEC_E_INTERNAL_ERROR;
     free(memory);
     return status;
@@ -574,7 +609,8 @@ static void shut_down(struct connection *connection)
     step(connection);
 }
 
-/* --- all of it --------------------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------------------
+ */
 
 static int fetch(struct connection *connection, FILE *file)
 {
@@ -584,7 +620,8 @@ static int fetch(struct connection *connection, FILE *file)
 
     if ((status = acquire(connection))) return fail("AcquireCredentialsHandle", status);
     if ((status = handshake(connection))) return fail("handshake", status);
-    status = connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_STREAM_SIZES, &connection->sizes);
+    status = connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_STREAM_SIZES,
+                                                       &connection->sizes);
     if (status) return fail("STREAM_SIZES", status);
     print_negotiated(connection);
 
@@ -620,7 +657,8 @@ int wmain(int argc, WCHAR **argv)
     if (!parse_options(argc, argv)) return usage();
     setvbuf(stdout, NULL, _IOFBF, 4096);
     WSAStartup(MAKEWORD(2, 2), &data);
-    init = (void *)GetProcAddress(LoadLibraryW(options.direct ? L"schannel.dll" : L"secur32.dll"), "InitSecurityInterfaceW");
+    init = (void *)GetProcAddress(LoadLibraryW(options.direct ? L"schannel.dll" : L"secur32.dll"),
+                                  "InitSecurityInterfaceW");
     if (!init || !(connection.sspi = init()))
     {
         fputs("no SSPI here\n", stderr);
@@ -632,8 +670,10 @@ int wmain(int argc, WCHAR **argv)
         return 1;
     }
     connection.socket = connect_to(options.host, options.port);
-    if (connection.socket == INVALID_SOCKET) fprintf(stderr, "%ls:%ls cannot be reached\n", options.host, options.port);
-    else result = fetch(&connection, file);
+    if (connection.socket == INVALID_SOCKET)
+        fprintf(stderr, "%ls:%ls cannot be reached\n", options.host, options.port);
+    else
+        result = fetch(&connection, file);
 
     if (connection.has_context) connection.sspi->DeleteSecurityContext(&connection.context);
     if (connection.has_credential) connection.sspi->FreeCredentialsHandle(&connection.credential);

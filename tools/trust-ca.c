@@ -1,8 +1,8 @@
 /*
  * trust-ca: makes this prefix trust a certificate authority, or forget it.
  *
- * Programs started afterwards see the change. Wine's crypt32 does not delete the registry key of a root that is
- * removed from its store, so --forget does.
+ * Programs started afterwards see the change. Wine's crypt32 does not delete the registry key of a root that
+ * is removed from its store, so --forget does.
  */
 #define __USE_MINGW_ANSI_STDIO 1
 #include "windows_sspi.h"
@@ -20,15 +20,16 @@ static PCCERT_CONTEXT read_certificate(const WCHAR *path)
 {
     PCCERT_CONTEXT certificate = NULL;
 
-    CryptQueryObject(CERT_QUERY_OBJECT_FILE, path, CERT_QUERY_CONTENT_FLAG_CERT, CERT_QUERY_FORMAT_FLAG_ALL, 0, NULL, NULL, NULL, NULL, NULL,
-                     (const void **)&certificate);
+    CryptQueryObject(CERT_QUERY_OBJECT_FILE, path, CERT_QUERY_CONTENT_FLAG_CERT, CERT_QUERY_FORMAT_FLAG_ALL,
+                     0, NULL, NULL, NULL, NULL, NULL, (const void **)&certificate);
     return certificate;
 }
 
 static int trust(PCCERT_CONTEXT certificate)
 {
     HCERTSTORE store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, L"Root");
-    int failed = !store || !CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL);
+    int failed = !store ||
+                 !CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL);
 
     if (store) CertCloseStore(store, 0);
     return failed;

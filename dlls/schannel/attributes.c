@@ -74,12 +74,14 @@ static SECURITY_STATUS query_connection_info(struct context *context, void *buff
     info->aiHash = suite->hash->algorithm;
     info->dwHashStrength = suite->cipher->mode == SUITE_AEAD ? 0 : suite->hash->bits;
     info->aiExch = suite->exchange->algorithm;
-    info->dwExchStrength = info->aiExch == CALG_RSA_KEYX ? peer_key_bits(context) : info->aiExch ? facts->exchange_bits : 0;
+    info->dwExchStrength = info->aiExch == CALG_RSA_KEYX ? peer_key_bits(context)
+                           : info->aiExch                ? facts->exchange_bits
+                                                         : 0;
     return SEC_E_OK;
 }
 
-/* A cipher with authentication has no hash of its own, and what Windows says of the exchange is the range a curve
- * can have (Wine's tests/schannel.c, test_communication). */
+/* A cipher with authentication has no hash of its own, and what Windows says of the exchange is the range a
+ * curve can have (Wine's tests/schannel.c, test_communication). */
 static SECURITY_STATUS query_cipher_info(struct context *context, void *buffer)
 {
     const struct session_facts *facts = session_facts(context->session);
@@ -149,10 +151,12 @@ static SECURITY_STATUS query_session_info(struct context *context, void *buffer)
     return SEC_E_OK;
 }
 
-/* --- channel bindings -------------------------------------------------------------------------------------- */
+/* --- channel bindings --------------------------------------------------------------------------------------
+ */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
-static SECURITY_STATUS make_bindings(const char *prefix, const BYTE *value, size_t size, SecPkgContext_Bindings *bindings)
+static SECURITY_STATUS make_bindings(const char *prefix, const BYTE *value, size_t size,
+                                     SecPkgContext_Bindings *bindings)
 {
     size_t prefix_size = strlen(prefix), all = sizeof(*bindings->Bindings) + prefix_size + size;
     BYTE *memory = caller_alloc(all);
@@ -208,7 +212,8 @@ static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *bu
     {
         if (strcmp(leaf->pCertInfo->SignatureAlgorithm.pszObjId, endpoint_hashes[i].signature)) continue;
         status = SEC_E_INTERNAL_ERROR;
-        if (CryptHashCertificate(0, endpoint_hashes[i].hash, 0, leaf->pbCertEncoded, leaf->cbCertEncoded, hash, &size))
+        if (CryptHashCertificate(0, endpoint_hashes[i].hash, 0, leaf->pbCertEncoded, leaf->cbCertEncoded,
+                                 hash, &size))
             status = make_bindings("tls-server-end-point:", hash, size, buffer);
         break;
     }
@@ -216,7 +221,8 @@ static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *bu
     return status;
 }
 
-/* --- the table --------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------
+ */
 
 static const struct attribute
 {

@@ -1,8 +1,8 @@
 /*
  * Certificates of the peer: from DER to what crypt32 works with, and what Windows thinks of them.
  *
- * Trust is crypt32's: its roots, its chains, its policy for SSL. This file asks, and puts the answer in Schannel's
- * words.
+ * Trust is crypt32's: its roots, its chains, its policy for SSL. This file asks, and puts the answer in
+ * Schannel's words.
  */
 #include "certificates.h"
 #include "log.h"
@@ -69,8 +69,8 @@ static SECURITY_STATUS status_of_verdict(DWORD error)
 }
 
 /*
- * What the chain itself is reproached with. Wine's policy looks at some of it only: a chain whose issuer is nowhere
- * to be found passes it (tests/validation.c). The first row that applies is the reason.
+ * What the chain itself is reproached with. Wine's policy looks at some of it only: a chain whose issuer is
+ * nowhere to be found passes it (tests/validation.c). The first row that applies is the reason.
  */
 static const struct
 {
@@ -108,7 +108,8 @@ static DWORD chain_flags(DWORD flags)
     DWORD chain = 0;
 
     if (flags & SCH_CRED_REVOCATION_CHECK_END_CERT) chain = CERT_CHAIN_REVOCATION_CHECK_END_CERT;
-    if (flags & SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT) chain = CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT;
+    if (flags & SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT)
+        chain = CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT;
     if (flags & SCH_CRED_REVOCATION_CHECK_CHAIN) chain = CERT_CHAIN_REVOCATION_CHECK_CHAIN;
     if (flags & SCH_CRED_REVOCATION_CHECK_CACHE_ONLY) chain |= CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
     if (flags & (SCH_CRED_CACHE_ONLY_URL_RETRIEVAL | SCH_CRED_CACHE_ONLY_URL_RETRIEVAL_ON_CREATE))
@@ -132,7 +133,8 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const WCHAR *name, DWOR
 {
     static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH;
     char *usages[] = { server_auth };
-    CERT_CHAIN_PARA para = { .cbSize = sizeof(para), .RequestedUsage = { USAGE_MATCH_TYPE_AND, { 1, usages } } };
+    CERT_CHAIN_PARA para = { .cbSize = sizeof(para),
+                             .RequestedUsage = { USAGE_MATCH_TYPE_AND, { 1, usages } } };
     SSL_EXTRA_CERT_CHAIN_POLICY_PARA extra = { .cbSize = sizeof(extra), .dwAuthType = AUTHTYPE_SERVER };
     CERT_CHAIN_POLICY_PARA policy = { .cbSize = sizeof(policy) };
     CERT_CHAIN_POLICY_STATUS verdict = { .cbSize = sizeof(verdict) };
@@ -155,7 +157,8 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const WCHAR *name, DWOR
     status = status_of_verdict(verdict.dwError);
     if (!status) status = status_of_trust(trust);
     if (!status && revocation) status = revocation_doubts(trust, flags);
-    if (status) WARN("refused: trust %#lx, verdict %#lx\n", (unsigned long)trust, (unsigned long)verdict.dwError);
+    if (status)
+        WARN("refused: trust %#lx, verdict %#lx\n", (unsigned long)trust, (unsigned long)verdict.dwError);
 
 done:
     CertFreeCertificateChain(chain);

@@ -9,17 +9,18 @@
 
 /*
  * Makes a context of the first certificate; its hCertStore holds the whole chain (Wine's tests/schannel.c,
- * test_remote_cert). The caller frees it with CertFreeCertificateContext. SEC_E_CERT_UNKNOWN: one of them is no
- * certificate; SEC_E_INSUFFICIENT_MEMORY.
+ * test_remote_cert). The caller frees it with CertFreeCertificateContext. SEC_E_CERT_UNKNOWN: one of them is
+ * no certificate; SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS certificates_open(const struct span *chain, unsigned count, PCCERT_CONTEXT *leaf);
 
 /*
- * Judges a server's chain for `name` (NULL: for any name) as Windows does unless the program took that over: the
- * chain up to a trusted root, its times, its use, the name. `flags`: SCH_CRED_* of the credential.
+ * Judges a server's chain for `name` (NULL: for any name) as Windows does unless the program took that over:
+ * the chain up to a trusted root, its times, its use, the name. `flags`: SCH_CRED_* of the credential.
  *
  * SEC_E_OK; SEC_E_UNTRUSTED_ROOT, SEC_E_WRONG_PRINCIPAL, SEC_E_CERT_EXPIRED, CRYPT_E_REVOKED,
- * CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_REVOCATION_OFFLINE, SEC_E_CERT_WRONG_USAGE; SEC_E_CERT_UNKNOWN for the rest.
+ * CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_REVOCATION_OFFLINE, SEC_E_CERT_WRONG_USAGE; SEC_E_CERT_UNKNOWN for the
+ * rest.
  */
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const WCHAR *name, DWORD flags);
 

@@ -1,6 +1,6 @@
 /*
- * A context: one connection as the program sees it. Birth, death, and the orders in between; what it does all day
- * is in handshake.c, records.c and attributes.c.
+ * A context: one connection as the program sees it. Birth, death, and the orders in between; what it does all
+ * day is in handshake.c, records.c and attributes.c.
  */
 #include "context.h"
 #include "certificates.h"
@@ -53,7 +53,8 @@ static void context_destroy(struct object *object)
     free(context);
 }
 
-/* --- the target's name ------------------------------------------------------------------------------------- */
+/* --- the target's name -------------------------------------------------------------------------------------
+ */
 
 /* IPv4 in four decimal parts, or IPv6, that perhaps in brackets or with a zone behind it. */
 static BOOL is_ip_address(const WCHAR *name)
@@ -79,7 +80,8 @@ static BOOL to_ascii(const WCHAR *name, char *ascii)
 
     if (size <= 1) return FALSE;
     for (i = 0; i < size; i++) ascii[i] = (char)labels[i];
-    if (size > 2 && ascii[size - 2] == '.') ascii[size - 2] = 0; /* the root is no part of the name (RFC 6066, 3) */
+    if (size > 2 && ascii[size - 2] == '.')
+        ascii[size - 2] = 0; /* the root is no part of the name (RFC 6066, 3) */
     return TRUE;
 }
 
@@ -90,7 +92,9 @@ static const char *server_name(const WCHAR *target, char name[DNS_NAME_MAX + 1])
     int size = 0;
 
     if (!target || !*target || is_ip_address(target)) return NULL;
-    for (c = target; *c && *c < 0x80; c++) {}
+    for (c = target; *c && *c < 0x80; c++)
+    {
+    }
     if (*c) return to_ascii(target, name) ? name : NULL;
     for (c = target; *c && size < DNS_NAME_MAX; c++) name[size++] = (char)*c;
     if (*c) return NULL; /* too long for a host */
@@ -99,7 +103,8 @@ static const char *server_name(const WCHAR *target, char name[DNS_NAME_MAX + 1])
     return name;
 }
 
-/* --- application protocols --------------------------------------------------------------------------------- */
+/* --- application protocols ---------------------------------------------------------------------------------
+ */
 
 /* A number in this machine's order off the front. */
 static BOOL take_value(struct span *span, void *value, size_t size)
@@ -133,7 +138,8 @@ static SECURITY_STATUS find_alpn(const SecBuffer *buffer, struct span *list)
     return SEC_E_OK;
 }
 
-/* --- validation -------------------------------------------------------------------------------------------- */
+/* --- validation --------------------------------------------------------------------------------------------
+ */
 
 /* Called by the session, in the middle of a handshake step. */
 static SECURITY_STATUS verify_peer(void *owner)
@@ -151,7 +157,8 @@ static SECURITY_STATUS verify_peer(void *owner)
     return status;
 }
 
-/* --- birth ------------------------------------------------------------------------------------------------- */
+/* --- birth -------------------------------------------------------------------------------------------------
+ */
 
 SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
                                const struct handshake_input *input, struct context **out)
@@ -167,8 +174,8 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     context->object.kind = OBJECT_CONTEXT;
     context->object.destroy = context_destroy;
     context->requirements = requirements;
-    context->validated_by_caller = credentials->flags & SCH_CRED_MANUAL_CRED_VALIDATION ||
-                                   requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
+    context->validated_by_caller =
+        credentials->flags & SCH_CRED_MANUAL_CRED_VALIDATION || requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
     object_acquire(&credentials->object);
     context->credentials = credentials;
 
@@ -186,7 +193,8 @@ done:
     return status;
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------ */
+/* --- orders ------------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS order_shutdown(struct context *context, const BYTE *token)
 {
@@ -202,7 +210,8 @@ static SECURITY_STATUS order_alert(struct context *context, const BYTE *token)
     SCHANNEL_ALERT_TOKEN alert;
 
     memcpy(&alert, token, sizeof(alert));
-    if (alert.dwAlertNumber > 255 || (alert.dwAlertType != TLS1_ALERT_WARNING && alert.dwAlertType != TLS1_ALERT_FATAL))
+    if (alert.dwAlertNumber > 255 ||
+        (alert.dwAlertType != TLS1_ALERT_WARNING && alert.dwAlertType != TLS1_ALERT_FATAL))
         return SEC_E_INVALID_TOKEN;
     context->order.waiting = TRUE;
     context->order.level = alert.dwAlertType;
@@ -217,7 +226,8 @@ static SECURITY_STATUS order_session(struct context *context, const BYTE *token)
 
     (void)context;
     memcpy(&session, token, sizeof(session));
-    return session.dwFlags == SSL_SESSION_ENABLE_RECONNECTS || session.dwFlags == SSL_SESSION_DISABLE_RECONNECTS
+    return session.dwFlags == SSL_SESSION_ENABLE_RECONNECTS ||
+                   session.dwFlags == SSL_SESSION_DISABLE_RECONNECTS
                ? SEC_E_OK
                : SEC_E_INVALID_TOKEN;
 }

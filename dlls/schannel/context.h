@@ -41,8 +41,8 @@ struct context
     struct object object;
 
     /*
-     * receive_lock guards reading records, send_lock writing them. A call that changes anything else holds both,
-     * taken in this order.
+     * receive_lock guards reading records, send_lock writing them. A call that changes anything else holds
+     * both, taken in this order.
      */
     SRWLOCK receive_lock, send_lock;
 
@@ -60,9 +60,9 @@ struct context
 };
 
 /*
- * Makes the context of a client. `target` may be NULL; `input` is where ALPN names are. The context takes its own
- * reference of the credentials. SEC_E_INVALID_TOKEN: the ALPN buffer is none; SEC_E_ALGORITHM_MISMATCH: the
- * credential allows no TLS; SEC_E_INSUFFICIENT_MEMORY.
+ * Makes the context of a client. `target` may be NULL; `input` is where ALPN names are. The context takes its
+ * own reference of the credentials. SEC_E_INVALID_TOKEN: the ALPN buffer is none; SEC_E_ALGORITHM_MISMATCH:
+ * the credential allows no TLS; SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
                                const struct handshake_input *input, struct context **context);
@@ -76,16 +76,17 @@ void context_lock(struct context *context);
 void context_unlock(struct context *context);
 
 /*
- * ApplyControlToken (Microsoft: SCHANNEL_SHUTDOWN, SCHANNEL_ALERT_TOKEN, SCHANNEL_SESSION_TOKEN): takes an order;
- * what it produces comes with the next handshake step. SEC_E_INVALID_TOKEN: not exactly one TOKEN buffer;
- * SEC_E_UNSUPPORTED_FUNCTION: an order Schannel has not, or one cut short; SEC_E_INTERNAL_ERROR: no description
- * (Wine's tests/schannel.c, test_connection_shutdown). Needs both locks.
+ * ApplyControlToken (Microsoft: SCHANNEL_SHUTDOWN, SCHANNEL_ALERT_TOKEN, SCHANNEL_SESSION_TOKEN): takes an
+ * order; what it produces comes with the next handshake step. SEC_E_INVALID_TOKEN: not exactly one TOKEN
+ * buffer; SEC_E_UNSUPPORTED_FUNCTION: an order Schannel has not, or one cut short; SEC_E_INTERNAL_ERROR: no
+ * description (Wine's tests/schannel.c, test_connection_shutdown). Needs both locks.
  */
 SECURITY_STATUS context_control(struct context *context, SecBufferDesc *desc);
 
 /*
- * One step of Initialize- or AcceptSecurityContext (handshake.c). Needs both locks. `attributes` receives ISC_RET_*
- * flags, also on failure. The statuses are those of Microsoft's InitializeSecurityContext (Schannel).
+ * One step of Initialize- or AcceptSecurityContext (handshake.c). Needs both locks. `attributes` receives
+ * ISC_RET_* flags, also on failure. The statuses are those of Microsoft's InitializeSecurityContext
+ * (Schannel).
  */
 SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
                              struct handshake_output *output, ULONG *attributes);
@@ -94,12 +95,12 @@ SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct
  * EncryptMessage and DecryptMessage (records.c). They take the locks they need.
  *
  * Encrypt: SEC_E_OK; SEC_E_INVALID_TOKEN: wrong buffers; SEC_E_BUFFER_TOO_SMALL: header or trailer below
- * STREAM_SIZES; SEC_E_ENCRYPT_FAILURE: more data than cbMaximumMessage; SEC_E_CONTEXT_EXPIRED: shut down, or a
- * renegotiation is pending; SEC_E_INVALID_HANDLE: no handshake yet; SEC_E_QOP_NOT_SUPPORTED.
+ * STREAM_SIZES; SEC_E_ENCRYPT_FAILURE: more data than cbMaximumMessage; SEC_E_CONTEXT_EXPIRED: shut down, or
+ * a renegotiation is pending; SEC_E_INVALID_HANDLE: no handshake yet; SEC_E_QOP_NOT_SUPPORTED.
  *
  * Decrypt: SEC_E_OK; SEC_E_INCOMPLETE_MESSAGE: nothing was used; SEC_I_RENEGOTIATE: call a handshake step;
- * SEC_I_CONTEXT_EXPIRED: the peer has closed; SEC_E_INVALID_TOKEN, SEC_E_MESSAGE_ALTERED, SEC_E_DECRYPT_FAILURE,
- * SEC_E_ILLEGAL_MESSAGE, or a received alert's status: the end.
+ * SEC_I_CONTEXT_EXPIRED: the peer has closed; SEC_E_INVALID_TOKEN, SEC_E_MESSAGE_ALTERED,
+ * SEC_E_DECRYPT_FAILURE, SEC_E_ILLEGAL_MESSAGE, or a received alert's status: the end.
  */
 SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDesc *desc);
 SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);

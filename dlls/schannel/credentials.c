@@ -1,9 +1,10 @@
 /*
  * Credentials: what a program and the administrator allow, and who the program is.
  *
- * A program says it in one of two structs. SCHANNEL_CRED names the protocols it wants; SCH_CREDENTIALS names those
- * it does not want, and only through it TLS 1.3 is to be had (Microsoft: "Obtaining Schannel Credentials"). That is
- * more than a formality: programs written for the older struct do not expect what TLS 1.3 sends after a handshake.
+ * A program says it in one of two structs. SCHANNEL_CRED names the protocols it wants; SCH_CREDENTIALS names
+ * those it does not want, and only through it TLS 1.3 is to be had (Microsoft: "Obtaining Schannel
+ * Credentials"). That is more than a formality: programs written for the older struct do not expect what
+ * TLS 1.3 sends after a handshake.
  */
 #include "credentials.h"
 #include "handles.h"
@@ -13,7 +14,8 @@
 #include "secbuf.h"
 
 #define DTLS_PROTOCOLS (SP_PROT_DTLS1_0 | SP_PROT_DTLS1_2)
-#define TLS_PROTOCOLS (SP_PROT_SSL2 | SP_PROT_SSL3 | SP_PROT_TLS1_0 | SP_PROT_TLS1_1 | SP_PROT_TLS1_2 | SP_PROT_TLS1_3)
+#define TLS_PROTOCOLS                                                                                        \
+    (SP_PROT_SSL2 | SP_PROT_SSL3 | SP_PROT_TLS1_0 | SP_PROT_TLS1_1 | SP_PROT_TLS1_2 | SP_PROT_TLS1_3)
 #define CERTIFICATES_MAX 100 /* SCH_CRED_MAX_SUPPORTED_CERTS */
 
 /* The two structs, read into one. */
@@ -41,7 +43,8 @@ static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct requ
 
 static SECURITY_STATUS read_sch_credentials(const SCH_CREDENTIALS *cred, struct request *request)
 {
-    if (cred->cTlsParameters > SCH_CRED_MAX_SUPPORTED_PARAMETERS || (cred->cTlsParameters && !cred->pTlsParameters))
+    if (cred->cTlsParameters > SCH_CRED_MAX_SUPPORTED_PARAMETERS ||
+        (cred->cTlsParameters && !cred->pTlsParameters))
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (cred->cTlsParameters) request->denied = cred->pTlsParameters[0].grbitDisabledProtocols;
     request->flags = cred->dwFlags;
@@ -75,13 +78,14 @@ static SECURITY_STATUS read_request(ULONG use, const void *auth_data, struct req
 }
 
 /*
- * The protocols of a credential. Naming may reach beyond the default ones, not beyond the enabled. A list that
- * denies all the default ones names what it leaves: SCH_CREDENTIALS has no other way to name.
+ * The protocols of a credential. Naming may reach beyond the default ones, not beyond the enabled. A list
+ * that denies all the default ones names what it leaves: SCH_CREDENTIALS has no other way to name.
  */
 static SECURITY_STATUS choose_protocols(ULONG use, const struct request *request, DWORD *protocols)
 {
     struct protocol_policy policy = registry_protocols();
-    DWORD sides = (use & SECPKG_CRED_OUTBOUND ? PROTOCOLS_CLIENT : 0) | (use & SECPKG_CRED_INBOUND ? PROTOCOLS_SERVER : 0);
+    DWORD sides = (use & SECPKG_CRED_OUTBOUND ? PROTOCOLS_CLIENT : 0) |
+                  (use & SECPKG_CRED_INBOUND ? PROTOCOLS_SERVER : 0);
     DWORD beyond = request->denied | (request->older ? SP_PROT_TLS1_3 : 0);
     DWORD allowed = policy.enabled & sides & ~beyond;
     DWORD unasked = policy.by_default & allowed;
@@ -99,9 +103,11 @@ static SECURITY_STATUS copy_certificates(struct credentials *credentials, const 
     DWORD i;
 
     if (!request->certificate_count) return SEC_E_OK;
-    if (request->certificate_count > CERTIFICATES_MAX || !request->certificates) return SEC_E_UNKNOWN_CREDENTIALS;
+    if (request->certificate_count > CERTIFICATES_MAX || !request->certificates)
+        return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; i < request->certificate_count; i++)
-        if (!request->certificates[i] || !request->certificates[i]->pbCertEncoded) return SEC_E_UNKNOWN_CREDENTIALS;
+        if (!request->certificates[i] || !request->certificates[i]->pbCertEncoded)
+            return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; i < request->certificate_count; i++)
         if ((status = key_check(request->certificates[i]))) return status;
 
@@ -136,7 +142,8 @@ static void credentials_destroy(struct object *object)
     DWORD i;
 
     session_profile_destroy(credentials->profile);
-    for (i = 0; i < credentials->certificate_count; i++) CertFreeCertificateContext(credentials->certificates[i]);
+    for (i = 0; i < credentials->certificate_count; i++)
+        CertFreeCertificateContext(credentials->certificates[i]);
     free(credentials->certificates);
     if (credentials->root_store) CertCloseStore(credentials->root_store, 0);
     free(credentials);
@@ -193,7 +200,8 @@ void credentials_release(struct credentials *credentials)
     if (credentials) object_release(&credentials->object);
 }
 
-/* --- attributes -------------------------------------------------------------------------------------------- */
+/* --- attributes --------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS query_names(const struct credentials *credentials, void *buffer)
 {
@@ -205,8 +213,9 @@ static SECURITY_STATUS query_names(const struct credentials *credentials, void *
 /* The algorithms of the suites priority.c offers. */
 static SECURITY_STATUS query_supported_algs(const struct credentials *credentials, void *buffer)
 {
-    static const ALG_ID algorithms[] = { CALG_AES_256,  CALG_AES_128,  CALG_SHA_384,  CALG_SHA_256, CALG_SHA1,
-                                         CALG_ECDH_EPHEM, CALG_ECDSA,  CALG_RSA_SIGN, CALG_RSA_KEYX };
+    static const ALG_ID algorithms[] = { CALG_AES_256, CALG_AES_128,  CALG_SHA_384,
+                                         CALG_SHA_256, CALG_SHA1,     CALG_ECDH_EPHEM,
+                                         CALG_ECDSA,   CALG_RSA_SIGN, CALG_RSA_KEYX };
     SecPkgCred_SupportedAlgs *algs = buffer;
     ALG_ID *list;
 

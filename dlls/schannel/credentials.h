@@ -22,13 +22,13 @@ struct credentials
 };
 
 /*
- * Reads what AcquireCredentialsHandle was given: `auth_data` is a SCHANNEL_CRED or SCH_CREDENTIALS, or NULL for
- * what a client gets by default. Certificates and stores are duplicated; the caller keeps its own.
+ * Reads what AcquireCredentialsHandle was given: `auth_data` is a SCHANNEL_CRED or SCH_CREDENTIALS, or NULL
+ * for what a client gets by default. Certificates and stores are duplicated; the caller keeps its own.
  *
- * SEC_E_NO_CREDENTIALS: NULL for anything but a client, or a certificate without a key. SEC_E_UNKNOWN_CREDENTIALS: a
- * version, certificate or key that cannot be. SEC_E_INSUFFICIENT_MEMORY: none left; also version 3, as Windows 10
- * says. SEC_E_ALGORITHM_MISMATCH: no protocol left, or TLS and DTLS named together (Wine's tests/schannel.c,
- * testAcquireSecurityContext).
+ * SEC_E_NO_CREDENTIALS: NULL for anything but a client, or a certificate without a key.
+ * SEC_E_UNKNOWN_CREDENTIALS: a version, certificate or key that cannot be. SEC_E_INSUFFICIENT_MEMORY: none
+ * left; also version 3, as Windows 10 says. SEC_E_ALGORITHM_MISMATCH: no protocol left, or TLS and DTLS named
+ * together (Wine's tests/schannel.c, testAcquireSecurityContext).
  */
 SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct credentials **credentials);
 
@@ -36,8 +36,9 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
 struct credentials *credentials_acquire(const SecHandle *handle);
 void credentials_release(struct credentials *credentials); /* NULL is fine */
 
-/* QueryCredentialsAttributes: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not answer, SEC_E_INTERNAL_ERROR for
- * no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have not. */
+/* QueryCredentialsAttributes: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not answer,
+ * SEC_E_INTERNAL_ERROR for no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have
+ * not. */
 SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer);
 
 #endif

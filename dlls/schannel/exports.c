@@ -1,6 +1,7 @@
 /*
- * SSPI's doors: each finds the object, calls one function of a room, gives the reference back, and traces what was
- * asked and answered in one line. ANSI ends here. At the bottom are the two function tables, through which secur32, and so nearly every program, comes in.
+ * SSPI's doors: each finds the object, calls one function of a room, gives the reference back, and traces
+ * what was asked and answered in one line. ANSI ends here. At the bottom are the two function tables, through
+ * which secur32, and so nearly every program, comes in.
  *
  * A handle's dwUpper is secur32's and never read. It is copied, because secur32 itself fills it in only for
  * SEC_E_OK and SEC_I_CONTINUE_NEEDED, and a caller without secur32 compares handles.
@@ -15,10 +16,11 @@
 #include "status.h"
 
 /* A status in a line of the log: its word and its number. */
-#define STATUS "%s (%#lx)"
+#define STATUS              "%s (%#lx)"
 #define STATUS_ARGS(status) status_name(status), (unsigned long)(status)
 
-/* --- the package ------------------------------------------------------------------------------------------- */
+/* --- the package -------------------------------------------------------------------------------------------
+ */
 
 SECURITY_STATUS SEC_ENTRY EnumerateSecurityPackagesW(ULONG *count, PSecPkgInfoW *list)
 {
@@ -84,11 +86,13 @@ SECURITY_STATUS SEC_ENTRY FreeContextBuffer(void *memory)
     return SEC_E_OK;
 }
 
-/* --- credentials ------------------------------------------------------------------------------------------- */
+/* --- credentials -------------------------------------------------------------------------------------------
+ */
 
-SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WCHAR *package, ULONG use, void *logon_id,
-                                                    void *auth_data, SEC_GET_KEY_FN get_key, void *get_key_argument,
-                                                    PCredHandle handle, PTimeStamp expiry)
+SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WCHAR *package, ULONG use,
+                                                    void *logon_id, void *auth_data, SEC_GET_KEY_FN get_key,
+                                                    void *get_key_argument, PCredHandle handle,
+                                                    PTimeStamp expiry)
 {
     struct credentials *credentials;
     char text[LOG_WIDE_SIZE];
@@ -99,30 +103,36 @@ SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WC
     (void)logon_id;
     (void)get_key;
     (void)get_key_argument;
-    if (package_find(package) == PACKAGES) status = SEC_E_SECPKG_NOT_FOUND;
-    else status = credentials_create(use, auth_data, &credentials);
+    if (package_find(package) == PACKAGES)
+        status = SEC_E_SECPKG_NOT_FOUND;
+    else
+        status = credentials_create(use, auth_data, &credentials);
     if (!status)
     {
         end = credentials->expiry;
         status = handle ? handle_open(&credentials->object, handle) : SEC_E_INVALID_PARAMETER;
-        if (status) credentials_release(credentials);
-        else if (expiry) *expiry = end;
+        if (status)
+            credentials_release(credentials);
+        else if (expiry)
+            *expiry = end;
     }
-    TRACE("package %s use %#lx auth data %p handle %p: " STATUS "\n", log_wide(text, package), (unsigned long)use,
-          auth_data, handle, STATUS_ARGS(status));
+    TRACE("package %s use %#lx auth data %p handle %p: " STATUS "\n", log_wide(text, package),
+          (unsigned long)use, auth_data, handle, STATUS_ARGS(status));
     return status;
 }
 
-SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleA(SEC_CHAR *principal, SEC_CHAR *package, ULONG use, void *logon_id,
-                                                    void *auth_data, SEC_GET_KEY_FN get_key, void *get_key_argument,
-                                                    PCredHandle handle, PTimeStamp expiry)
+SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleA(SEC_CHAR *principal, SEC_CHAR *package, ULONG use,
+                                                    void *logon_id, void *auth_data, SEC_GET_KEY_FN get_key,
+                                                    void *get_key_argument, PCredHandle handle,
+                                                    PTimeStamp expiry)
 {
     SECURITY_STATUS status;
     WCHAR *wide;
 
     (void)principal; /* Schannel has no use for it */
     if ((status = widen(package, &wide))) return status;
-    status = AcquireCredentialsHandleW(NULL, wide, use, logon_id, auth_data, get_key, get_key_argument, handle, expiry);
+    status = AcquireCredentialsHandleW(NULL, wide, use, logon_id, auth_data, get_key, get_key_argument,
+                                       handle, expiry);
     free(wide);
     return status;
 }
@@ -148,8 +158,10 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG 
     struct credentials *credentials;
     SECURITY_STATUS status;
 
-    if (!(credentials = credentials_acquire(handle))) status = SEC_E_INVALID_HANDLE;
-    else status = credentials_query(credentials, attribute, buffer);
+    if (!(credentials = credentials_acquire(handle)))
+        status = SEC_E_INVALID_HANDLE;
+    else
+        status = credentials_query(credentials, attribute, buffer);
     credentials_release(credentials);
     TRACE("credential %p attribute %#lx buffer %p: " STATUS "\n", handle, (unsigned long)attribute, buffer,
           STATUS_ARGS(status));
@@ -162,7 +174,8 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG 
     return QueryCredentialsAttributesW(handle, attribute, buffer);
 }
 
-/* --- handshake --------------------------------------------------------------------------------------------- */
+/* --- handshake ---------------------------------------------------------------------------------------------
+ */
 
 /* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)). */
 #define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
@@ -174,16 +187,18 @@ static BOOL handle_given(const SecHandle *handle)
 
 /* The first step: the context gets its handle only when it has something to continue with. */
 static SECURITY_STATUS begin(PCredHandle credential_handle, const WCHAR *target, ULONG requirements,
-                             struct handshake_input *input, struct handshake_output *output, PCtxtHandle new_handle,
-                             ULONG *attributes)
+                             struct handshake_input *input, struct handshake_output *output,
+                             PCtxtHandle new_handle, ULONG *attributes)
 {
     struct credentials *credentials;
     struct context *context = NULL;
     SECURITY_STATUS status;
 
     if (!(credentials = credentials_acquire(credential_handle))) return SEC_E_INVALID_HANDLE;
-    if (!(credentials->use & SECPKG_CRED_OUTBOUND)) status = SEC_E_NO_CREDENTIALS;
-    else status = context_create(credentials, target, requirements, input, &context);
+    if (!(credentials->use & SECPKG_CRED_OUTBOUND))
+        status = SEC_E_NO_CREDENTIALS;
+    else
+        status = context_create(credentials, target, requirements, input, &context);
     if (!status)
     {
         struct handshake_input nothing = { .token = NULL };
@@ -195,10 +210,13 @@ static SECURITY_STATUS begin(PCredHandle credential_handle, const WCHAR *target,
     if (status == SEC_I_CONTINUE_NEEDED)
     {
         ULONG_PTR upper = credential_handle->dwUpper;
-        SECURITY_STATUS opened = new_handle ? handle_open(&context->object, new_handle) : SEC_E_INVALID_HANDLE;
+        SECURITY_STATUS opened =
+            new_handle ? handle_open(&context->object, new_handle) : SEC_E_INVALID_HANDLE;
 
-        if (opened) status = opened;
-        else new_handle->dwUpper = upper;
+        if (opened)
+            status = opened;
+        else
+            new_handle->dwUpper = upper;
     }
     if (FAILED(status)) context_release(context);
     credentials_release(credentials);
@@ -220,10 +238,12 @@ static SECURITY_STATUS proceed(PCtxtHandle handle, ULONG requirements, struct ha
     return status;
 }
 
-SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCtxtHandle handle, SEC_WCHAR *target,
-                                                     ULONG requirements, ULONG reserved1, ULONG data_rep,
-                                                     PSecBufferDesc input_desc, ULONG reserved2, PCtxtHandle new_handle,
-                                                     PSecBufferDesc output_desc, ULONG *attributes, PTimeStamp expiry)
+SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCtxtHandle handle,
+                                                     SEC_WCHAR *target, ULONG requirements, ULONG reserved1,
+                                                     ULONG data_rep, PSecBufferDesc input_desc,
+                                                     ULONG reserved2, PCtxtHandle new_handle,
+                                                     PSecBufferDesc output_desc, ULONG *attributes,
+                                                     PTimeStamp expiry)
 {
     BOOL continuing = handle_given(handle);
     struct handshake_output output;
@@ -236,44 +256,50 @@ SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCt
     (void)data_rep;
     (void)reserved2;
     if (expiry) expiry->QuadPart = 0;
-    if (requirements & (REFUSED_REQUIREMENTS | ISC_REQ_DATAGRAM)) status = SEC_E_UNSUPPORTED_FUNCTION;
-    else status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
+    if (requirements & (REFUSED_REQUIREMENTS | ISC_REQ_DATAGRAM))
+        status = SEC_E_UNSUPPORTED_FUNCTION;
+    else
+        status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
     if (!status) status = handshake_input_parse(input_desc, continuing, &input);
     if (!status)
         status = continuing ? proceed(handle, requirements, &input, &output, new_handle, &flags)
                             : begin(credential, target, requirements, &input, &output, new_handle, &flags);
     if (attributes) *attributes = flags;
-    TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS " attributes %#lx token %lu\n",
-          credential, handle, log_wide(text, target), (unsigned long)requirements, input_desc, STATUS_ARGS(status),
-          (unsigned long)flags, FAILED(status) ? 0ul : (unsigned long)output.token->cbBuffer);
+    TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS
+          " attributes %#lx token %lu\n",
+          credential, handle, log_wide(text, target), (unsigned long)requirements, input_desc,
+          STATUS_ARGS(status), (unsigned long)flags,
+          FAILED(status) ? 0ul : (unsigned long)output.token->cbBuffer);
     return status;
 }
 
-SECURITY_STATUS SEC_ENTRY InitializeSecurityContextA(PCredHandle credential, PCtxtHandle handle, SEC_CHAR *target,
-                                                     ULONG requirements, ULONG reserved1, ULONG data_rep,
-                                                     PSecBufferDesc input, ULONG reserved2, PCtxtHandle new_handle,
-                                                     PSecBufferDesc output, ULONG *attributes, PTimeStamp expiry)
+SECURITY_STATUS SEC_ENTRY InitializeSecurityContextA(PCredHandle credential, PCtxtHandle handle,
+                                                     SEC_CHAR *target, ULONG requirements, ULONG reserved1,
+                                                     ULONG data_rep, PSecBufferDesc input, ULONG reserved2,
+                                                     PCtxtHandle new_handle, PSecBufferDesc output,
+                                                     ULONG *attributes, PTimeStamp expiry)
 {
     SECURITY_STATUS status;
     WCHAR *wide;
 
     if ((status = widen(target, &wide))) return status;
-    status = InitializeSecurityContextW(credential, handle, wide, requirements, reserved1, data_rep, input, reserved2,
-                                        new_handle, output, attributes, expiry);
+    status = InitializeSecurityContextW(credential, handle, wide, requirements, reserved1, data_rep, input,
+                                        reserved2, new_handle, output, attributes, expiry);
     free(wide);
     return status;
 }
 
-SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle credential, PCtxtHandle handle, PSecBufferDesc input,
-                                                ULONG requirements, ULONG data_rep, PCtxtHandle new_handle,
-                                                PSecBufferDesc output, ULONG *attributes, PTimeStamp expiry)
+SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle credential, PCtxtHandle handle,
+                                                PSecBufferDesc input, ULONG requirements, ULONG data_rep,
+                                                PCtxtHandle new_handle, PSecBufferDesc output,
+                                                ULONG *attributes, PTimeStamp expiry)
 {
     (void)data_rep;
     (void)new_handle;
     (void)attributes;
     (void)expiry;
-    FIXME("credential %p context %p requirements %#lx input %p output %p: servers are not written yet\n", credential,
-          handle, (unsigned long)requirements, input, output);
+    FIXME("credential %p context %p requirements %#lx input %p output %p: servers are not written yet\n",
+          credential, handle, (unsigned long)requirements, input, output);
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
@@ -282,7 +308,8 @@ SECURITY_STATUS SEC_ENTRY ApplyControlToken(PCtxtHandle handle, PSecBufferDesc i
     struct context *context;
     SECURITY_STATUS status;
 
-    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
+    if (!(context = context_acquire(handle)))
+        status = SEC_E_INVALID_HANDLE;
     else
     {
         context_lock(context);
@@ -299,7 +326,8 @@ SECURITY_STATUS SEC_ENTRY DeleteSecurityContext(PCtxtHandle handle)
     return close_object(handle, OBJECT_CONTEXT, __func__);
 }
 
-/* --- attributes -------------------------------------------------------------------------------------------- */
+/* --- attributes --------------------------------------------------------------------------------------------
+ */
 
 typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer);
 
@@ -332,7 +360,8 @@ SECURITY_STATUS SEC_ENTRY QueryContextAttributesA(PCtxtHandle handle, ULONG attr
     return query(handle, attribute, buffer, context_query_ansi, __func__);
 }
 
-static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULONG attribute, void *buffer, ULONG size)
+static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULONG attribute, void *buffer,
+                                                        ULONG size)
 {
     struct context *context = context_acquire(handle);
 
@@ -343,29 +372,37 @@ static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULON
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* --- messages ---------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------
+ */
 
-SECURITY_STATUS SEC_ENTRY EncryptMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message, ULONG sequence)
+SECURITY_STATUS SEC_ENTRY EncryptMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message,
+                                         ULONG sequence)
 {
     struct context *context;
     SECURITY_STATUS status;
 
     (void)sequence; /* a stream counts for itself */
-    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
-    else status = context_encrypt(context, qop, message);
+    if (!(context = context_acquire(handle)))
+        status = SEC_E_INVALID_HANDLE;
+    else
+        status = context_encrypt(context, qop, message);
     context_release(context);
-    TRACE("context %p qop %#lx message %p: " STATUS "\n", handle, (unsigned long)qop, message, STATUS_ARGS(status));
+    TRACE("context %p qop %#lx message %p: " STATUS "\n", handle, (unsigned long)qop, message,
+          STATUS_ARGS(status));
     return status;
 }
 
-SECURITY_STATUS SEC_ENTRY DecryptMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+SECURITY_STATUS SEC_ENTRY DecryptMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence,
+                                         ULONG *qop)
 {
     struct context *context;
     SECURITY_STATUS status;
 
     (void)sequence;
-    if (!(context = context_acquire(handle))) status = SEC_E_INVALID_HANDLE;
-    else status = context_decrypt(context, message);
+    if (!(context = context_acquire(handle)))
+        status = SEC_E_INVALID_HANDLE;
+    else
+        status = context_decrypt(context, message);
     context_release(context);
     if (qop && !FAILED(status)) *qop = 0;
     TRACE("context %p message %p: " STATUS "\n", handle, message, STATUS_ARGS(status));
@@ -378,12 +415,14 @@ SECURITY_STATUS SEC_ENTRY SealMessage(PCtxtHandle handle, ULONG qop, PSecBufferD
     return EncryptMessage(handle, qop, message, sequence);
 }
 
-SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence,
+                                        ULONG *qop)
 {
     return DecryptMessage(handle, message, sequence, qop);
 }
 
-/* --- what TLS has no use for ------------------------------------------------------------------------------- */
+/* --- what TLS has no use for -------------------------------------------------------------------------------
+ */
 
 SECURITY_STATUS SEC_ENTRY CompleteAuthToken(PCtxtHandle handle, PSecBufferDesc token)
 {
@@ -399,7 +438,8 @@ SECURITY_STATUS SEC_ENTRY MakeSignature(PCtxtHandle handle, ULONG qop, PSecBuffe
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-SECURITY_STATUS SEC_ENTRY VerifySignature(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop)
+SECURITY_STATUS SEC_ENTRY VerifySignature(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence,
+                                          ULONG *qop)
 {
     (void)qop;
     (void)sequence;
@@ -420,11 +460,12 @@ SECURITY_STATUS SEC_ENTRY RevertSecurityContext(PCtxtHandle handle)
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* --- the tables -------------------------------------------------------------------------------------------- */
+/* --- the tables --------------------------------------------------------------------------------------------
+ */
 
 /*
- * Version 2 and above makes secur32 take SetContextAttributes; with 1 it leaves garbage in that slot. An empty slot
- * is answered by secur32 itself with SEC_E_UNSUPPORTED_FUNCTION.
+ * Version 2 and above makes secur32 take SetContextAttributes; with 1 it leaves garbage in that slot. An
+ * empty slot is answered by secur32 itself with SEC_E_UNSUPPORTED_FUNCTION.
  */
 static SecurityFunctionTableW table_w = {
     .dwVersion = SECURITY_SUPPORT_PROVIDER_INTERFACE_VERSION_5,

@@ -8,6 +8,7 @@
 
 /* EncryptMessage and DecryptMessage under the names they had in Windows NT 4. */
 SECURITY_STATUS SEC_ENTRY SealMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message, ULONG sequence);
-SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence, ULONG *qop);
+SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc message, ULONG sequence,
+                                        ULONG *qop);
 
 #endif

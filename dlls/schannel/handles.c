@@ -1,28 +1,30 @@
 /*
  * Handles: the numbers callers keep, and the way back from a number to its object.
  *
- * dwLower is ours: slot number + 1 in the low bits, the slot's generation above. dwUpper is not: secur32 keeps its
- * package pointer there. A generation grows each time its slot is emptied, so a handle that outlived its object
- * names nothing, even after the slot is used again.
+ * dwLower is ours: slot number + 1 in the low bits, the slot's generation above. dwUpper is not: secur32
+ * keeps its package pointer there. A generation grows each time its slot is emptied, so a handle that
+ * outlived its object names nothing, even after the slot is used again.
  *
- * All that a lookup decides by is one 64-bit word of the slot, changed by compare-and-swap alone: its generation,
- * whether it is open, and how many use its object. So a lookup takes no lock (an uncontended pair of SRW lock
- * calls costs 26 ns under Wine, as much as protecting a small record), and an object cannot go away between being
- * found and being counted. Slots are never freed, only used again, the longest unused first.
+ * All that a lookup decides by is one 64-bit word of the slot, changed by compare-and-swap alone: its
+ * generation, whether it is open, and how many use its object. So a lookup takes no lock (an uncontended pair
+ * of SRW lock calls costs 26 ns under Wine, as much as protecting a small record), and an object cannot go
+ * away between being found and being counted. Slots are never freed, only used again, the longest unused
+ * first.
  */
 #include "handles.h"
 
-#define SLOT_BITS (sizeof(ULONG_PTR) == 8 ? 32 : 20)
+#define SLOT_BITS       (sizeof(ULONG_PTR) == 8 ? 32 : 20)
 #define GENERATION_MASK (sizeof(ULONG_PTR) == 8 ? 0xffffffffu : 0xfffu)
 
-#define CHUNK_SLOTS 256u
-#define CHUNKS 4096u
-#define SLOTS_MAX (CHUNK_SLOTS * CHUNKS - 1) /* slot + 1 fits 20 bits */
+#define CHUNK_SLOTS     256u
+#define CHUNKS          4096u
+#define SLOTS_MAX       (CHUNK_SLOTS * CHUNKS - 1) /* slot + 1 fits 20 bits */
 
 /* The word of a slot: generation, one bit "open", and the references. */
-#define WORD(generation, open, references) ((ULONG64)(generation) << 32 | (ULONG64)(open) << 31 | (references))
+#define WORD(generation, open, references)                                                                   \
+    ((ULONG64)(generation) << 32 | (ULONG64)(open) << 31 | (references))
 #define WORD_GENERATION(word) ((ULONG)((word) >> 32) & GENERATION_MASK)
-#define WORD_OPEN 0x80000000u
+#define WORD_OPEN             0x80000000u
 #define WORD_REFERENCES(word) ((ULONG)(word)&0x7fffffffu)
 
 struct slot
@@ -50,7 +52,7 @@ static struct slot *slot_find(ULONG number)
 
 static BOOL word_replace(struct slot *slot, ULONG64 old, ULONG64 new)
 {
-    return InterlockedCompareExchange64(&slot->word, (LONG64)new, (LONG64)old) == (LONG64)old;
+    return InterlockedCompareExchange64(&slot->word, (LONG64) new, (LONG64)old) == (LONG64)old;
 }
 
 /* A 64-bit load that is whole in 32-bit code too. */
@@ -77,7 +79,7 @@ static ULONG slot_take(void)
     {
         struct slot *chunk = calloc(CHUNK_SLOTS, sizeof(*chunk));
         if (!chunk) return 0;
-        InterlockedExchangePointer((void *volatile *)&chunks[number / CHUNK_SLOTS], chunk);
+        chunks[number / CHUNK_SLOTS] = chunk;
     }
     slots_used = number;
     return number;
@@ -87,8 +89,10 @@ static void slot_give_back(ULONG number, struct slot *slot)
 {
     AcquireSRWLockExclusive(&table_lock);
     slot->next_free = 0;
-    if (last_free) slot_find(last_free)->next_free = number;
-    else first_free = number;
+    if (last_free)
+        slot_find(last_free)->next_free = number;
+    else
+        first_free = number;
     last_free = number;
     ReleaseSRWLockExclusive(&table_lock);
 }
@@ -99,7 +103,8 @@ static struct slot *handle_slot(const SecHandle *handle, ULONG64 *word)
     struct slot *slot;
     ULONG generation;
 
-    if (!handle || !(slot = slot_find((ULONG)(handle->dwLower & (((ULONG64)1 << SLOT_BITS) - 1))))) return NULL;
+    if (!handle || !(slot = slot_find((ULONG)(handle->dwLower & (((ULONG64)1 << SLOT_BITS) - 1)))))
+        return NULL;
     generation = (ULONG)((ULONG64)handle->dwLower >> SLOT_BITS) & GENERATION_MASK;
     *word = word_read(slot);
     return *word & WORD_OPEN && WORD_GENERATION(*word) == generation ? slot : NULL;

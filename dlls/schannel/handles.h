@@ -7,14 +7,15 @@
 #include "object.h"
 
 /*
- * Gives the object a handle; its dwLower is written, dwUpper (secur32's) is not. The caller's reference becomes
- * the handle's. SEC_E_INSUFFICIENT_MEMORY: the table is full, nothing is written and the caller still owns the
- * object. tests/handles.c.
+ * Gives the object a handle; its dwLower is written, dwUpper (secur32's) is not. The caller's reference
+ * becomes the handle's. SEC_E_INSUFFICIENT_MEMORY: the table is full, nothing is written and the caller still
+ * owns the object. tests/handles.c.
  */
 SECURITY_STATUS handle_open(struct object *object, SecHandle *handle);
 
 /*
- * Returns a new reference, or NULL when the handle is NULL, stale, closed or names another kind. Takes no lock.
+ * Returns a new reference, or NULL when the handle is NULL, stale, closed or names another kind. Takes no
+ * lock.
  */
 struct object *handle_acquire(const SecHandle *handle, enum object_kind kind);
 

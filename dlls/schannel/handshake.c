@@ -1,12 +1,13 @@
 /*
- * One step of Initialize- or AcceptSecurityContext: what comes in, what goes out, and what the caller is told about
- * the bytes it gave.
+ * One step of Initialize- or AcceptSecurityContext: what comes in, what goes out, and what the caller is told
+ * about the bytes it gave.
  *
- * What a step does depends on the context's state, and the table at the end says it for each. Rules for all of them
- * (Wine's tests/schannel.c, test_communication; Microsoft: "Extra Buffers Returned by Schannel"):
- * - whole records are eaten, a part of one never: it comes back as EXTRA, or, if it is all there is, the call is
- *   SEC_E_INCOMPLETE_MESSAGE and changes nothing but MISSING;
- * - a token that does not fit is kept, with the answer that belongs to it, until the caller comes with more room;
+ * What a step does depends on the context's state, and the table at the end says it for each. Rules for all
+ * of them (Wine's tests/schannel.c, test_communication; Microsoft: "Extra Buffers Returned by Schannel"):
+ * - whole records are eaten, a part of one never: it comes back as EXTRA, or, if it is all there is, the call
+ * is SEC_E_INCOMPLETE_MESSAGE and changes nothing but MISSING;
+ * - a token that does not fit is kept, with the answer that belongs to it, until the caller comes with more
+ * room;
  * - a failed step gives the alert for the peer, if the caller asked for ISC_REQ_EXTENDED_ERROR.
  */
 #include "context.h"
@@ -18,7 +19,8 @@
      ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY | ISC_REQ_MANUAL_CRED_VALIDATION)
 
 /* What holds for every stream, asked for or not. */
-#define STREAM_FLAGS (ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM)
+#define STREAM_FLAGS                                                                                         \
+    (ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM)
 
 struct step
 {
@@ -34,7 +36,8 @@ static SECURITY_STATUS incomplete(const struct step *step)
     return SEC_E_INCOMPLETE_MESSAGE;
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------- */
+/* --- answers -----------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS hold(struct context *context, const struct step *step, SECURITY_STATUS status)
 {
@@ -68,9 +71,11 @@ static SECURITY_STATUS answer_held(struct context *context, struct step *step)
     struct held_answer *held = &context->held;
     struct span given = step->input->received;
     SECURITY_STATUS status = held->status;
-    BOOL repeated = given.size == held->input_size && (!given.size || !memcmp(given.data, held->input, given.size));
+    BOOL repeated =
+        given.size == held->input_size && (!given.size || !memcmp(given.data, held->input, given.size));
 
-    if (!handshake_output_fits(step->output, session_output(context->session).size)) return SEC_E_BUFFER_TOO_SMALL;
+    if (!handshake_output_fits(step->output, session_output(context->session).size))
+        return SEC_E_BUFFER_TOO_SMALL;
     /* Other input than before has not been looked at: all of it is left over. */
     step->rest.size = repeated ? held->extra : given.size;
     free(held->input);
@@ -91,7 +96,8 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     return context_fail(context, status);
 }
 
-/* --- steps ------------------------------------------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------------------------------------------------
+ */
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
 {
@@ -112,26 +118,28 @@ static SECURITY_STATUS step_handshake(struct context *context, struct step *step
     }
 }
 
-/* Reads the whole records in front that are no application data; data, and a part of a record, is left. */
+/*
+ * Reads the whole records in front that hold handshake messages. The rest is left: data, a part of a record,
+ * and alerts too, for a close_notify eaten here would never be heard of again.
+ */
 static SECURITY_STATUS read_messages(struct context *context, struct step *step)
 {
     struct span rest = step->rest, record;
     SECURITY_STATUS status;
 
-    while (!record_take(&rest, &record) && !session_holds_data(context->session, record))
+    while (!record_take(&rest, &record) && session_holds_message(context->session, record))
     {
         status = session_process(context->session, record);
         if (FAILED(status)) return status;
-        if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
         step->rest = rest;
     }
     return SEC_E_OK;
 }
 
 /*
- * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with whatever it found
- * after the record: nothing, an empty token, or the records that follow, application data among them. Or it comes
- * unasked and without input, which is how it asks for a renegotiation.
+ * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with whatever it
+ * found after the record: nothing, an empty token, or the records that follow, application data among them.
+ * Or it comes unasked and without input, which is how it asks for a renegotiation.
  */
 static SECURITY_STATUS step_established(struct context *context, struct step *step)
 {

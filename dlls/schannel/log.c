@@ -1,8 +1,9 @@
 /*
  * Lines for WINEDEBUG.
  *
- * Wine's ntdll exports its debug channels to every PE file; they are looked up by name, so the same file stays
- * silent on Windows. A line is built whole in one buffer, because lines of several threads meet in one file.
+ * Wine's ntdll exports its debug channels to every PE file; they are looked up by name, so the same file
+ * stays silent on Windows. A line is built whole in one buffer, because lines of several threads meet in one
+ * file.
  */
 #include "windows_sspi.h"
 #include "log.h"
@@ -87,8 +88,10 @@ const char *log_wide(char text[LOG_WIDE_SIZE], const void *wide)
     while (*source && end < last)
     {
         WCHAR c = *source++;
-        if (c >= ' ' && c < 0x7f && c != '"') *end++ = (char)c;
-        else end += __mingw_sprintf(end, "\\x%04x", c);
+        if (c >= ' ' && c < 0x7f && c != '"')
+            *end++ = (char)c;
+        else
+            end += __mingw_sprintf(end, "\\x%04x", c);
     }
     __mingw_sprintf(end, *source ? "...\"" : "\"");
     return text;

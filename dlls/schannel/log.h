@@ -1,7 +1,7 @@
 /*
  * Lines for WINEDEBUG, on Wine's own terms: channel `schannel` for us, `schannel_tls` for what GnuTLS says.
- * On Windows, which has no such channels, everything here is silent. Keys, plaintext and session data are never
- * logged; sizes are.
+ * On Windows, which has no such channels, everything here is silent. Keys, plaintext and session data are
+ * never logged; sizes are.
  */
 #ifndef SCHANNEL_LOG_H
 #define SCHANNEL_LOG_H
@@ -40,8 +40,8 @@ const char *log_wide(char text[LOG_WIDE_SIZE], const void *wide);
         if (log_enabled(cls)) log_line(cls, __func__, __VA_ARGS__);                                          \
     } while (0)
 #define TRACE(...) LOG_(LOG_TRACE, __VA_ARGS__)
-#define WARN(...) LOG_(LOG_WARN, __VA_ARGS__)
-#define ERR(...) LOG_(LOG_ERR, __VA_ARGS__)
+#define WARN(...)  LOG_(LOG_WARN, __VA_ARGS__)
+#define ERR(...)   LOG_(LOG_ERR, __VA_ARGS__)
 #define FIXME(...) LOG_(LOG_FIXME, __VA_ARGS__)
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What everything behind a handle has in common: a kind, and the moment it ends. An object embeds this struct as
- * its first member; handles.c counts who uses it.
+ * What everything behind a handle has in common: a kind, and the moment it ends. An object embeds this struct
+ * as its first member; handles.c counts who uses it.
  */
 #ifndef SCHANNEL_OBJECT_H
 #define SCHANNEL_OBJECT_H

@@ -9,8 +9,8 @@
     (SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |     \
      SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_IMPERSONATION | SECPKG_FLAG_ACCEPT_WIN32_NAME |                \
      SECPKG_FLAG_STREAM | SECPKG_FLAG_MUTUAL_AUTH)
-#define VERSION 1
-#define TOKEN_MAX 0x6000
+#define VERSION    1
+#define TOKEN_MAX  0x6000
 #define STRING_MAX 64 /* characters of a name or comment, its end included */
 
 static const struct
@@ -44,7 +44,7 @@ SecPkgInfoW *package_list(enum package first, unsigned count)
     struct strings
     {
         WCHAR name[STRING_MAX], comment[STRING_MAX];
-    } *strings;
+    } * strings;
     SecPkgInfoW *list;
     unsigned i;
 
@@ -64,7 +64,7 @@ SecPkgInfoA *package_list_ansi(enum package first, unsigned count)
     struct strings
     {
         char name[STRING_MAX], comment[STRING_MAX];
-    } *strings;
+    } * strings;
     SecPkgInfoA *list;
     unsigned i;
 

@@ -20,8 +20,8 @@ enum package package_find(const WCHAR *name);
 SecPkgInfoW package_info(enum package package);
 
 /*
- * Packages `first` to `first + count - 1` with their strings, in one block the caller frees with FreeContextBuffer.
- * NULL: no memory.
+ * Packages `first` to `first + count - 1` with their strings, in one block the caller frees with
+ * FreeContextBuffer. NULL: no memory.
  */
 SecPkgInfoW *package_list(enum package first, unsigned count);
 SecPkgInfoA *package_list_ansi(enum package first, unsigned count);

@@ -1,9 +1,9 @@
 /*
  * What a credential allows, in GnuTLS's words.
  *
- * The string starts from NONE, so nothing is on that is not named here; GnuTLS's own defaults, a distribution's
- * policy and the environment have no say (deps/patches). Order is preference. The products of the names below are
- * exactly the suites Windows 11 enables (tests/priority.c compares the two lists).
+ * The string starts from NONE, so nothing is on that is not named here; GnuTLS's own defaults, a
+ * distribution's policy and the environment have no say (deps/patches). Order is preference. The products of
+ * the names below are exactly the suites Windows 11 enables (tests/priority.c compares the two lists).
  */
 #include "priority.h"
 #include <stdio.h>
@@ -28,18 +28,20 @@ static const char algorithms[] = ":+AES-256-GCM:+AES-128-GCM:+AES-256-CBC:+AES-1
                                  ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
                                  ":+CTYPE-X509:+COMP-NULL";
 
-static const char signatures[] = ":+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-RSAE-SHA512"
-                                 ":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512"
-                                 ":+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384"
-                                 ":+SIGN-ECDSA-SECP521R1-SHA512"
-                                 ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512"
-                                 ":+SIGN-RSA-PSS-SHA256:+SIGN-RSA-PSS-SHA384:+SIGN-RSA-PSS-SHA512";
+static const char signatures[] =
+    ":+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-RSAE-SHA512"
+    ":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512"
+    ":+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384"
+    ":+SIGN-ECDSA-SECP521R1-SHA512"
+    ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512"
+    ":+SIGN-RSA-PSS-SHA256:+SIGN-RSA-PSS-SHA384:+SIGN-RSA-PSS-SHA512";
 
-/* Up to TLS 1.1 signatures are made with SHA-1 and nothing else: whoever turns those versions on, wants it. */
+/* Up to TLS 1.1 signatures are made with SHA-1 and nothing else: whoever turns those versions on, wants it.
+ */
 static const char old_signatures[] = ":+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1";
 
-/* NO_SHUFFLE_EXTENSIONS: servers have seen Windows' fixed order for twenty years, and GnuTLS 3.8.9 sends a second
- * hello in another order than the first without it. */
+/* NO_SHUFFLE_EXTENSIONS: servers have seen Windows' fixed order for twenty years, and GnuTLS 3.8.9 sends a
+ * second hello in another order than the first without it. */
 static const char options[] = ":%NO_SHUFFLE_EXTENSIONS";
 
 BOOL priority_string(DWORD protocols, char text[PRIORITY_SIZE])

@@ -10,8 +10,8 @@
 
 /*
  * Writes the priority string for a set of protocols (SP_PROT_* bits, either side; TLS and SSL, not DTLS) into
- * `text`: those versions, newest first, with the suites, groups and signatures Windows 11 enables for them, and
- * nothing from a system policy. FALSE when no protocol of the set is known.
+ * `text`: those versions, newest first, with the suites, groups and signatures Windows 11 enables for them,
+ * and nothing from a system policy. FALSE when no protocol of the set is known.
  */
 BOOL priority_string(DWORD protocols, char text[PRIORITY_SIZE]);
 

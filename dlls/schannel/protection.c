@@ -1,13 +1,13 @@
 /*
  * Record protection, done directly: one direction of an AEAD suite, in the memory the record lies in.
  *
- * Two framings exist. TLS 1.2 (RFC 5246, 6.2.3.3; RFC 5288; RFC 7905): the content type stands in the header, the
- * additional data are sequence number and header with the plaintext's length, and GCM's nonce is a salt and eight
- * bytes in the record. TLS 1.3 (RFC 8446, 5.2): the type follows the data, encrypted, the additional data are the
- * header, and the nonce is the IV masked with the sequence number.
+ * Two framings exist. TLS 1.2 (RFC 5246, 6.2.3.3; RFC 5288; RFC 7905): the content type stands in the header,
+ * the additional data are sequence number and header with the plaintext's length, and GCM's nonce is a salt
+ * and eight bytes in the record. TLS 1.3 (RFC 8446, 5.2): the type follows the data, encrypted, the
+ * additional data are the header, and the nonce is the IV masked with the sequence number.
  *
- * Eight explicit bytes: the sequence number, as GnuTLS does. So a nonce is never used twice, whichever of the two
- * writes a record.
+ * Eight explicit bytes: the sequence number, as GnuTLS does. So a nonce is never used twice, whichever of the
+ * two writes a record.
  */
 #include "protection.h"
 #include "log.h"

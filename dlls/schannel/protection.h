@@ -1,8 +1,8 @@
 /*
  * Record protection, done directly: one direction of an AEAD suite, in the memory the record lies in.
  *
- * GnuTLS hands over the keys once it has agreed on them; the sequence number goes back and forth with it. What a
- * record means is the session's business.
+ * GnuTLS hands over the keys once it has agreed on them; the sequence number goes back and forth with it.
+ * What a record means is the session's business.
  */
 #ifndef SCHANNEL_PROTECTION_H
 #define SCHANNEL_PROTECTION_H
@@ -11,9 +11,9 @@
 #include <gnutls/crypto.h>
 
 #define CONTENT_CHANGE_CIPHER_SPEC 20
-#define CONTENT_ALERT 21
-#define CONTENT_HANDSHAKE 22
-#define CONTENT_APPLICATION_DATA 23
+#define CONTENT_ALERT              21
+#define CONTENT_HANDSHAKE          22
+#define CONTENT_APPLICATION_DATA   23
 
 struct protection
 {
@@ -37,8 +37,8 @@ void protection_hand_back(const struct protection *protection, gnutls_session_t 
 void protection_clear(struct protection *protection);
 
 /*
- * Protects application data: fills header and trailer and encrypts data in place. header_size and trailer_size of
- * the layout are room on entry (enough: the session looked) and what was written on return.
+ * Protects application data: fills header and trailer and encrypts data in place. header_size and
+ * trailer_size of the layout are room on entry (enough: the session looked) and what was written on return.
  * SEC_E_ENCRYPT_FAILURE: the cipher failed.
  */
 SECURITY_STATUS protection_seal(struct protection *protection, struct record_layout *layout);
@@ -54,14 +54,15 @@ struct opened_content
 
 /*
  * Opens a record in place; its sequence number is used up only by protection_opened.
- * SEC_E_MESSAGE_ALTERED (TLS 1.2) or SEC_E_DECRYPT_FAILURE (1.3): not authentic. SEC_E_ILLEGAL_MESSAGE: authentic,
- * but no record.
+ * SEC_E_MESSAGE_ALTERED (TLS 1.2) or SEC_E_DECRYPT_FAILURE (1.3): not authentic. SEC_E_ILLEGAL_MESSAGE:
+ * authentic, but no record.
  */
 SECURITY_STATUS protection_open(struct protection *protection, uint8_t *record, size_t size,
                                 struct opened_content *content);
 void protection_opened(struct protection *protection);
 
-/* Puts an opened record back as it was, byte for byte: the same key, nonce and plaintext make the same bytes. */
+/* Puts an opened record back as it was, byte for byte: the same key, nonce and plaintext make the same bytes.
+ */
 SECURITY_STATUS protection_close(struct protection *protection, uint8_t *record,
                                  const struct opened_content *content);
 

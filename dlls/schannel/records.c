@@ -10,8 +10,10 @@ static SECURITY_STATUS may_send(const struct context *context)
     switch (context->state)
     {
     case CONTEXT_ESTABLISHED:
-        /* What the peer asked for has to be said before more data is (Microsoft: DecryptMessage (Schannel)). */
-        return session_pending(context->session) == SESSION_PENDING_NOTHING ? SEC_E_OK : SEC_E_CONTEXT_EXPIRED;
+        /* What the peer asked for has to be said before more data is (Microsoft: DecryptMessage (Schannel)).
+         */
+        return session_pending(context->session) == SESSION_PENDING_NOTHING ? SEC_E_OK
+                                                                            : SEC_E_CONTEXT_EXPIRED;
     case CONTEXT_HANDSHAKING:
         return SEC_E_INVALID_HANDLE;
     case CONTEXT_RENEGOTIATING:
@@ -41,8 +43,10 @@ SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDes
     if (!(status = may_send(context)))
     {
         /* Windows does not split a message either. */
-        if (layout.data_size > session_facts(context->session)->maximum_message) status = SEC_E_ENCRYPT_FAILURE;
-        else status = session_seal(context->session, &layout);
+        if (layout.data_size > session_facts(context->session)->maximum_message)
+            status = SEC_E_ENCRYPT_FAILURE;
+        else
+            status = session_seal(context->session, &layout);
     }
     ReleaseSRWLockExclusive(&context->send_lock);
     if (status) return status;
@@ -102,7 +106,8 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
     if (context->state == CONTEXT_HANDSHAKING) return SEC_E_INVALID_HANDLE;
     if (context->state == CONTEXT_FAILED) return context->failure;
     if (context->closed_by_peer) return SEC_I_CONTEXT_EXPIRED;
-    if (context->state == CONTEXT_RENEGOTIATING || session_pending(context->session) != SESSION_PENDING_NOTHING)
+    if (context->state == CONTEXT_RENEGOTIATING ||
+        session_pending(context->session) != SESSION_PENDING_NOTHING)
         return SEC_E_CONTEXT_EXPIRED;
 
     status = record_take(&given, &record);
@@ -110,7 +115,8 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
     if (status) return SEC_E_INVALID_TOKEN;
 
     status = session_open(context->session, message->header->pvBuffer, record.size, &opened);
-    if (status == SEC_I_CONTINUE_NEEDED) status = process(context, record);
+    if (status == SEC_I_CONTINUE_NEEDED)
+        status = process(context, record);
     else if (FAILED(status))
     {
         AcquireSRWLockExclusive(&context->send_lock);

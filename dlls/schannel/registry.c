@@ -1,6 +1,6 @@
 /*
- * What the administrator says. Everything here is untrusted in form only: a value of another type than REG_DWORD
- * counts as absent.
+ * What the administrator says. Everything here is untrusted in form only: a value of another type than
+ * REG_DWORD counts as absent.
  */
 #include "registry.h"
 #include "log.h"
@@ -8,8 +8,8 @@
 #define SCHANNEL_KEY L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL"
 
 /*
- * A row says what holds when the registry says nothing: may a program ask for the protocol, and does it get it
- * unasked. What is broken or being retired is never given unasked (RFC 8996, RFC 7568).
+ * A row says what holds when the registry says nothing: may a program ask for the protocol, and does it get
+ * it unasked. What is broken or being retired is never given unasked (RFC 8996, RFC 7568).
  */
 static const struct
 {
@@ -53,7 +53,8 @@ struct protocol_policy registry_protocols(void)
             if (key)
             {
                 if (read_flag(key, protocols[i].keys[side], L"Enabled", &enabled)) by_default = enabled;
-                if (read_flag(key, protocols[i].keys[side], L"DisabledByDefault", &disabled)) by_default = !disabled;
+                if (read_flag(key, protocols[i].keys[side], L"DisabledByDefault", &disabled))
+                    by_default = !disabled;
             }
             if (enabled) policy.enabled |= protocols[i].protocols[side];
             if (enabled && by_default) policy.by_default |= protocols[i].protocols[side];

@@ -58,7 +58,8 @@ SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, stru
 void handshake_input_extra(struct handshake_input *input, size_t size)
 {
     if (!size || !input->spare) return;
-    secbuf_set(input->spare, SECBUFFER_EXTRA, (BYTE *)input->token->pvBuffer + input->token->cbBuffer - size, size);
+    secbuf_set(input->spare, SECBUFFER_EXTRA, (BYTE *)input->token->pvBuffer + input->token->cbBuffer - size,
+               size);
 }
 
 void handshake_input_missing(struct handshake_input *input, size_t size)
@@ -141,8 +142,10 @@ SECURITY_STATUS stream_message_parse(SecBufferDesc *desc, struct stream_message 
             if (!message->trailer) message->trailer = buffer;
             break;
         case SECBUFFER_TOKEN:
-            if (!message->header) message->header = buffer;
-            else if (!message->trailer) message->trailer = buffer;
+            if (!message->header)
+                message->header = buffer;
+            else if (!message->trailer)
+                message->trailer = buffer;
             break;
         default:
             break;

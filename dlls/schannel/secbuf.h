@@ -16,15 +16,15 @@ static inline ULONG secbuf_type(const SecBuffer *buffer)
 /* Input of Initialize- and AcceptSecurityContext. */
 struct handshake_input
 {
-    SecBuffer *token; /* the bytes of the peer, or NULL: the caller gave none */
-    SecBuffer *spare; /* the first EMPTY buffer: becomes EXTRA or MISSING; or NULL */
+    SecBuffer *token;                       /* the bytes of the peer, or NULL: the caller gave none */
+    SecBuffer *spare;                       /* the first EMPTY buffer: becomes EXTRA or MISSING; or NULL */
     struct span received;                   /* what token holds */
     const SecBuffer *application_protocols; /* or NULL */
 };
 
 /*
- * Reads the input of one call; desc may be NULL. `continuing`: the context exists already, and then Windows wants
- * EMPTY buffers to be empty. SEC_E_INVALID_TOKEN for a description or buffer that cannot be (Wine's
+ * Reads the input of one call; desc may be NULL. `continuing`: the context exists already, and then Windows
+ * wants EMPTY buffers to be empty. SEC_E_INVALID_TOKEN for a description or buffer that cannot be (Wine's
  * tests/schannel.c, test_communication).
  */
 SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, struct handshake_input *input);
@@ -51,8 +51,9 @@ struct handshake_output
 SECURITY_STATUS handshake_output_parse(SecBufferDesc *desc, BOOL allocate, struct handshake_output *output);
 
 /*
- * Writes a token: into the caller's buffer, or into memory the caller frees with FreeContextBuffer when it asked
- * for that or gave no memory. Sets the size in any case but SEC_E_BUFFER_TOO_SMALL, which writes nothing.
+ * Writes a token: into the caller's buffer, or into memory the caller frees with FreeContextBuffer when it
+ * asked for that or gave no memory. Sets the size in any case but SEC_E_BUFFER_TOO_SMALL, which writes
+ * nothing.
  */
 SECURITY_STATUS handshake_output_write(struct handshake_output *output, struct span token);
 
@@ -73,8 +74,9 @@ struct stream_message
 SECURITY_STATUS stream_message_parse(SecBufferDesc *desc, struct stream_message *message);
 
 /*
- * DecryptMessage's buffers: at least four, one DATA, at least three EMPTY; anything else is SEC_E_INVALID_TOKEN
- * (Wine's tests/schannel.c, test_communication). `header` is the DATA buffer that holds the record.
+ * DecryptMessage's buffers: at least four, one DATA, at least three EMPTY; anything else is
+ * SEC_E_INVALID_TOKEN (Wine's tests/schannel.c, test_communication). `header` is the DATA buffer that holds
+ * the record.
  */
 SECURITY_STATUS sealed_message_parse(SecBufferDesc *desc, struct stream_message *message);
 
@@ -87,8 +89,8 @@ static inline void secbuf_set(SecBuffer *buffer, ULONG type, void *data, size_t 
 }
 
 /*
- * Memory the caller gets and frees with FreeContextBuffer: the process heap, because callers free through secur32,
- * which frees there. NULL when there is none left.
+ * Memory the caller gets and frees with FreeContextBuffer: the process heap, because callers free through
+ * secur32, which frees there. NULL when there is none left.
  */
 void *caller_alloc(size_t size);
 

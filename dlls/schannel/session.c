@@ -1,10 +1,11 @@
 /*
  * A session: one GnuTLS session whose wire is memory.
  *
- * GnuTLS pulls from `input`, which points into the caller's bytes for the length of one call and is then empty, and
- * pushes into `output`. Once keys are agreed on, application data of AEAD suites never passes through GnuTLS's
- * record layer: `sending` and `receiving` protect it in place. Whenever GnuTLS itself is to read or write a record,
- * the sequence numbers are handed back to it before and taken over after (give_back, take_over).
+ * GnuTLS pulls from `input`, which points into the caller's bytes for the length of one call and is then
+ * empty, and pushes into `output`. Once keys are agreed on, application data of AEAD suites never passes
+ * through GnuTLS's record layer: `sending` and `receiving` protect it in place. Whenever GnuTLS itself is to
+ * read or write a record, the sequence numbers are handed back to it before and taken over after (give_back,
+ * take_over).
  */
 #include "session.h"
 #include "log.h"
@@ -46,7 +47,8 @@ struct session
     struct session_facts facts;
 };
 
-/* --- the library ------------------------------------------------------------------------------------------- */
+/* --- the library -------------------------------------------------------------------------------------------
+ */
 
 static void log_gnutls(int level, const char *line)
 {
@@ -61,7 +63,8 @@ static time_t cheap_time(time_t *out)
     time_t seconds;
 
     GetSystemTimePreciseAsFileTime(&now);
-    seconds = (time_t)((((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime) - 116444736000000000) / 10000000);
+    seconds =
+        (time_t)((((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime) - 116444736000000000) / 10000000);
     if (out) *out = seconds;
     return seconds;
 }
@@ -90,7 +93,8 @@ BOOL session_library_open(void)
     return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
 }
 
-/* --- profiles ---------------------------------------------------------------------------------------------- */
+/* --- profiles ----------------------------------------------------------------------------------------------
+ */
 
 SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile **out)
 {
@@ -117,7 +121,8 @@ void session_profile_destroy(struct session_profile *profile)
     free(profile);
 }
 
-/* --- the wire ---------------------------------------------------------------------------------------------- */
+/* --- the wire ----------------------------------------------------------------------------------------------
+ */
 
 static BOOL bytes_append(struct bytes *bytes, const void *data, size_t size)
 {
@@ -176,7 +181,8 @@ SECURITY_STATUS record_take(struct span *input, struct span *record)
     size_t length;
 
     if (input->size < RECORD_HEADER_SIZE) return SEC_E_INCOMPLETE_MESSAGE;
-    if (input->data[0] < CONTENT_CHANGE_CIPHER_SPEC || input->data[0] > CONTENT_APPLICATION_DATA || input->data[1] != 3)
+    if (input->data[0] < CONTENT_CHANGE_CIPHER_SPEC || input->data[0] > CONTENT_APPLICATION_DATA ||
+        input->data[1] != 3)
         return SEC_E_INVALID_TOKEN;
     length = (size_t)input->data[3] << 8 | input->data[4];
     if (length > RECORD_FRAGMENT_MAX) return SEC_E_ILLEGAL_MESSAGE;
@@ -189,7 +195,8 @@ size_t record_missing(struct span part)
     return RECORD_HEADER_SIZE + ((size_t)part.data[3] << 8 | part.data[4]) - part.size;
 }
 
-/* --- creation ---------------------------------------------------------------------------------------------- */
+/* --- creation ----------------------------------------------------------------------------------------------
+ */
 
 /* Called by GnuTLS with the peer's certificates known, before it uses what they signed. */
 static int verify_peer(gnutls_session_t tls)
@@ -250,7 +257,8 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     gnutls_transport_set_pull_function(session->tls, pull);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
     if (gnutls_priority_set(session->tls, config->profile->priority) < 0) goto done;
-    if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, config->profile->certificates) < 0) goto done;
+    if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, config->profile->certificates) < 0)
+        goto done;
     if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0) goto done;
     session->verify = config->verify;
     session->owner = config->owner;
@@ -276,7 +284,8 @@ void session_destroy(struct session *session)
     free(session);
 }
 
-/* --- facts ------------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------------------------------------------
+ */
 
 static const struct
 {
@@ -390,7 +399,8 @@ size_t session_id(const struct session *session, uint8_t id[32])
     return gnutls_session_get_id(session->tls, id, &size) < 0 ? 0 : size;
 }
 
-/* --- whose record layer ------------------------------------------------------------------------------------ */
+/* --- whose record layer ------------------------------------------------------------------------------------
+ */
 
 static void give_back(struct session *session)
 {
@@ -406,7 +416,8 @@ static void take_over(struct session *session)
     protection_take_over(&session->receiving, session->tls, TRUE, facts->suite, facts->version);
 }
 
-/* --- handshake --------------------------------------------------------------------------------------------- */
+/* --- handshake ---------------------------------------------------------------------------------------------
+ */
 
 BOOL session_alert(struct session *session, unsigned level, unsigned alert)
 {
@@ -430,7 +441,8 @@ static SECURITY_STATUS fail(struct session *session, int error)
         WARN("the peer sent alert %u (%s)\n", alert, gnutls_alert_get_name(alert));
         return status_of_alert(alert);
     }
-    if ((status = session->refusal)) gnutls_alert_send(session->tls, GNUTLS_AL_FATAL, alert_of_status(status));
+    if ((status = session->refusal))
+        gnutls_alert_send(session->tls, GNUTLS_AL_FATAL, alert_of_status(status));
     else
     {
         status = status_of_gnutls(error);
@@ -444,7 +456,8 @@ static SECURITY_STATUS fail(struct session *session, int error)
 static SECURITY_STATUS fail_framing(struct session *session, SECURITY_STATUS status)
 {
     gnutls_alert_send(session->tls, GNUTLS_AL_FATAL,
-                      status == SEC_E_ILLEGAL_MESSAGE ? GNUTLS_A_RECORD_OVERFLOW : GNUTLS_A_UNEXPECTED_MESSAGE);
+                      status == SEC_E_ILLEGAL_MESSAGE ? GNUTLS_A_RECORD_OVERFLOW
+                                                      : GNUTLS_A_UNEXPECTED_MESSAGE);
     WARN("no TLS record: status %#lx\n", (unsigned long)status);
     return status;
 }
@@ -503,7 +516,8 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     return SEC_E_OK;
 }
 
-/* --- records ----------------------------------------------------------------------------------------------- */
+/* --- records -----------------------------------------------------------------------------------------------
+ */
 
 /* The suites that GnuTLS protects itself: CBC, and what is older. */
 static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
@@ -536,7 +550,8 @@ SECURITY_STATUS session_seal(struct session *session, struct record_layout *layo
 {
     struct record_sizes sizes = session_record_sizes(session);
 
-    if (layout->header_size < sizes.header || layout->trailer_size < sizes.trailer) return SEC_E_BUFFER_TOO_SMALL;
+    if (layout->header_size < sizes.header || layout->trailer_size < sizes.trailer)
+        return SEC_E_BUFFER_TOO_SMALL;
     if (session->sending.aead) return protection_seal(&session->sending, layout);
     return seal_through_gnutls(session, layout);
 }
@@ -558,7 +573,8 @@ static SECURITY_STATUS open_through_gnutls(struct session *session, uint8_t *rec
     return fail(session, (int)received);
 }
 
-SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size, struct opened_record *opened)
+SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size,
+                             struct opened_record *opened)
 {
     struct opened_content content;
     SECURITY_STATUS status;
@@ -578,19 +594,18 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
     return SEC_E_OK;
 }
 
-BOOL session_holds_data(struct session *session, struct span record)
+BOOL session_holds_message(struct session *session, struct span record)
 {
     struct opened_content content;
     BOOL holds = FALSE;
     uint8_t *copy;
 
-    if (record.data[0] != CONTENT_APPLICATION_DATA) return FALSE;
-    if (session->facts.version < 0x0304) return TRUE;
-    if (!session->receiving.aead || !(copy = malloc(record.size))) return TRUE;
+    if (session->facts.version < 0x0304) return record.data[0] == CONTENT_HANDSHAKE;
+    if (!session->receiving.aead || !(copy = malloc(record.size))) return FALSE;
     memcpy(copy, record.data, record.size);
     /* What cannot be opened is left to DecryptMessage, which says so. */
-    if (protection_open(&session->receiving, copy, record.size, &content)) holds = TRUE;
-    else holds = content.type == CONTENT_APPLICATION_DATA;
+    if (!protection_open(&session->receiving, copy, record.size, &content))
+        holds = content.type == CONTENT_HANDSHAKE;
     SecureZeroMemory(copy, record.size);
     free(copy);
     return holds;
@@ -608,8 +623,10 @@ SECURITY_STATUS session_process(struct session *session, struct span record)
     received = gnutls_record_recv(session->tls, data, sizeof(data));
     session->input.size = 0;
 
-    if (received > 0) status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
-    else if (!received) status = SEC_I_CONTEXT_EXPIRED;
+    if (received > 0)
+        status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
+    else if (!received)
+        status = SEC_I_CONTEXT_EXPIRED;
     else if (received == GNUTLS_E_REHANDSHAKE)
     {
         session->pending = SESSION_PENDING_RENEGOTIATION;
@@ -617,8 +634,10 @@ SECURITY_STATUS session_process(struct session *session, struct span record)
     }
     else if (received == GNUTLS_E_WARNING_ALERT_RECEIVED)
         WARN("warning alert %u\n", gnutls_alert_get(session->tls));
-    else if (!wants_more((int)received)) status = fail(session, (int)received);
-    else if (session->handshake_message) status = SEC_I_RENEGOTIATE;
+    else if (!wants_more((int)received))
+        status = fail(session, (int)received);
+    else if (session->handshake_message)
+        status = SEC_I_RENEGOTIATE;
 
     take_over(session);
     return status;

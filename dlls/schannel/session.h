@@ -1,9 +1,9 @@
 /*
  * A session: one GnuTLS session whose wire is memory.
  *
- * Bytes of the peer are arguments, bytes for the peer gather in the session until they are taken. Whole records
- * go in, never parts of one. A session is not thread-safe; what may run at the same time is said below, and the
- * context's two locks see to it.
+ * Bytes of the peer are arguments, bytes for the peer gather in the session until they are taken. Whole
+ * records go in, never parts of one. A session is not thread-safe; what may run at the same time is said
+ * below, and the context's two locks see to it.
  */
 #ifndef SCHANNEL_SESSION_H
 #define SCHANNEL_SESSION_H
@@ -16,23 +16,26 @@
 #define PROTOCOLS_CLIENT 0xaaaaaaaau
 #define PROTOCOLS_SERVER 0x55555555u
 
-#define RECORD_HEADER_SIZE 5     /* of every TLS record */
-#define RECORD_DATA_MAX 16384    /* bytes of application data in one record, Windows' cbMaximumMessage */
-#define RECORD_FRAGMENT_MAX 18432 /* bytes after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
-#define MESSAGE_MAX 0x20000       /* bytes of records a handshake message may take, and warnings between messages */
-#define PEER_CHAIN_MAX 32        /* certificates of a peer that are looked at */
+/* Sizes in bytes. */
+#define RECORD_HEADER_SIZE  5       /* of every TLS record */
+#define RECORD_DATA_MAX     16384   /* of application data in one record, Windows' cbMaximumMessage */
+#define RECORD_FRAGMENT_MAX 18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
+#define MESSAGE_MAX         0x20000 /* of the records a handshake message, or warnings in between, may take */
+
+#define PEER_CHAIN_MAX      32 /* certificates of a peer that are looked at */
 
 /*
  * Cuts a whole record off the front of `input`. SEC_E_INCOMPLETE_MESSAGE: there is only a part of one;
- * SEC_E_INVALID_TOKEN: these bytes start no record of TLS; SEC_E_ILLEGAL_MESSAGE: it is longer than any may be.
+ * SEC_E_INVALID_TOKEN: these bytes start no record of TLS; SEC_E_ILLEGAL_MESSAGE: it is longer than any may
+ * be.
  */
 SECURITY_STATUS record_take(struct span *input, struct span *record);
 
 /* How many bytes a part of a record wants: those of its header first, then the rest. */
 size_t record_missing(struct span part);
 
-/* Sets GnuTLS up, once in the process; to be called before anything else here, not from DllMain. FALSE when that
- * failed. */
+/* Sets GnuTLS up, once in the process; to be called before anything else here, not from DllMain. FALSE when
+ * that failed. */
 BOOL session_library_open(void);
 
 /* What a credential prepares once for all its sessions. */
@@ -53,25 +56,26 @@ struct session_config
     const char *server_name;               /* ASCII, for the server_name extension; NULL: send none */
     struct span application_protocols;     /* ALPN names, each after its length in one byte; may be empty */
 
-    /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do. What
-     * is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
+    /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do.
+     * What is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
     SECURITY_STATUS (*verify)(void *owner);
     void *owner;
 };
 
 /*
- * SEC_E_INVALID_TOKEN: the ALPN list is none. SEC_E_INSUFFICIENT_MEMORY. Nothing of the configuration but profile
- * and owner is kept.
+ * SEC_E_INVALID_TOKEN: the ALPN list is none. SEC_E_INSUFFICIENT_MEMORY. Nothing of the configuration but
+ * profile and owner is kept.
  */
 SECURITY_STATUS session_create(const struct session_config *config, struct session **session);
 void session_destroy(struct session *session); /* NULL is fine */
 
 /*
- * Takes the handshake further: eats whole records from the front of `input` until the handshake is done, fails, or
- * no whole record is left. The next call after success starts a renegotiation (TLS 1.2 and before).
+ * Takes the handshake further: eats whole records from the front of `input` until the handshake is done,
+ * fails, or no whole record is left. The next call after success starts a renegotiation (TLS 1.2 and before).
  *
- * SEC_E_OK: done. SEC_I_CONTINUE_NEEDED: the peer has to say more. SEC_E_INCOMPLETE_MESSAGE: nothing was eaten and
- * there was nothing to say. Anything else is the end of the session, and its output is the alert for the peer.
+ * SEC_E_OK: done. SEC_I_CONTINUE_NEEDED: the peer has to say more. SEC_E_INCOMPLETE_MESSAGE: nothing was
+ * eaten and there was nothing to say. Anything else is the end of the session, and its output is the alert
+ * for the peer.
  */
 SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 
@@ -111,21 +115,22 @@ struct opened_record
 
 /*
  * Opens one whole record of application data in place, header included in `size`.
- * SEC_I_CONTINUE_NEEDED: it is no application data; the record is as it was, and session_process will read it.
- * SEC_E_MESSAGE_ALTERED or SEC_E_DECRYPT_FAILURE: it is not what the peer sent.
+ * SEC_I_CONTINUE_NEEDED: it is no application data; the record is as it was, and session_process will read
+ * it. SEC_E_MESSAGE_ALTERED or SEC_E_DECRYPT_FAILURE: it is not what the peer sent.
  */
-SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size, struct opened_record *opened);
+SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size,
+                             struct opened_record *opened);
 
 /*
  * Reads a record that is no application data; no other call may run meanwhile.
- * SEC_E_OK: nothing the caller needs to know (a part of a message, a warning). SEC_I_RENEGOTIATE: a whole handshake
- * message; session_pending tells what it asks for. SEC_I_CONTEXT_EXPIRED: close_notify. Anything else: the peer's
- * fatal alert, or what is wrong with the record.
+ * SEC_E_OK: nothing the caller needs to know (a part of a message, a warning). SEC_I_RENEGOTIATE: a whole
+ * handshake message; session_pending tells what it asks for. SEC_I_CONTEXT_EXPIRED: close_notify. Anything
+ * else: the peer's fatal alert, or what is wrong with the record.
  */
 SECURITY_STATUS session_process(struct session *session, struct span record);
 
-/* TRUE when the record, left as it is, is application data the session can open next. */
-BOOL session_holds_data(struct session *session, struct span record);
+/* TRUE when the record, which is left as it is, holds handshake messages: session_process will read them. */
+BOOL session_holds_message(struct session *session, struct span record);
 
 /* What received handshake messages ask of us. */
 enum session_pending
@@ -147,7 +152,7 @@ struct session_facts
     const struct suite *suite; /* NULL: one without a row */
     USHORT group;              /* IANA, 0: none */
     USHORT exchange_bits;      /* size of the exchange key, 0 where a certificate's key is it */
-    ULONG maximum_message;     /* bytes of data in one record: RECORD_DATA_MAX, or less if the peer takes less */
+    ULONG maximum_message; /* bytes of data in one record: RECORD_DATA_MAX, or less if the peer takes less */
     BOOL resumed;
 };
 const struct session_facts *session_facts(const struct session *session);

@@ -1,8 +1,8 @@
 /*
  * The Ssl* exports: what was in the DLL before there was SSPI, and some of what came long after.
  *
- * mingw-w64 declares them without the calling convention the real DLL's 32-bit names show (@8, @16), so the functions
- * have names of their own here and get Windows' in schannel.spec.
+ * mingw-w64 declares them without the calling convention the real DLL's 32-bit names show (@8, @16), so the
+ * functions have names of their own here and get Windows' in schannel.spec.
  */
 #include "windows_sspi.h"
 #include "log.h"
@@ -38,7 +38,8 @@ BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags)
 /* SslCrackCertificate (SCHANNEL.@): not written yet. */
 BOOL WINAPI ssl_crack_certificate(BYTE *certificate, DWORD size, DWORD flags, X509Certificate **cracked)
 {
-    FIXME("%p %lu %#lx %p: not written yet\n", certificate, (unsigned long)size, (unsigned long)flags, cracked);
+    FIXME("%p %lu %#lx %p: not written yet\n", certificate, (unsigned long)size, (unsigned long)flags,
+          cracked);
     return FALSE;
 }
 
@@ -85,8 +86,8 @@ DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c)
     return 0;
 }
 
-/* OpenSslPerformanceData, CollectSslPerformanceData, CloseSslPerformanceData (SCHANNEL.@): perflib's three, with
- * nothing to count. */
+/* OpenSslPerformanceData, CollectSslPerformanceData, CloseSslPerformanceData (SCHANNEL.@): perflib's three,
+ * with nothing to count. */
 DWORD WINAPI open_performance_data(WCHAR *name)
 {
     (void)name;

@@ -1,5 +1,6 @@
 /*
- * One dictionary between three languages: GnuTLS's errors, TLS alerts and SECURITY_STATUS. Tables, no behaviour.
+ * One dictionary between three languages: GnuTLS's errors, TLS alerts and SECURITY_STATUS. Tables, no
+ * behaviour.
  */
 #include "status.h"
 #include "log.h"

@@ -1,8 +1,8 @@
 /*
  * Cipher suites: everything known about each, one row a suite. Nothing is computed from a name.
  *
- * The order is Windows 11's order of preference (Microsoft: "TLS Cipher Suites in Windows 11"), then what Windows
- * knows but does not offer. What is offered is priority.c's business.
+ * The order is Windows 11's order of preference (Microsoft: "TLS Cipher Suites in Windows 11"), then what
+ * Windows knows but does not offer. What is offered is priority.c's business.
  */
 #include "suites.h"
 #include <gnutls/gnutls.h>
