@@ -19,6 +19,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -269,13 +270,17 @@ class Wine:
 
     def run(self, *args, timeout=120, cwd=None, **env):
         """Runs a program; (exit code, what it printed)."""
-        try:
-            done = subprocess.run(self.command(*args), env=self.environment(**env), cwd=cwd or WORK, timeout=timeout,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        except subprocess.TimeoutExpired as late:
-            subprocess.run(self.command("wineserver", "-k"), env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            return -1, (late.output or b"").decode(errors="replace") + "\n(timed out)"
-        return done.returncode, done.stdout.decode(errors="replace").replace("\r", "")
+        # Into a file: Wine's services inherit a pipe and would keep it open long after the program.
+        with tempfile.TemporaryFile() as printed:
+            try:
+                code = subprocess.run(self.command(*args), env=self.environment(**env), cwd=cwd or WORK, timeout=timeout,
+                                      stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT).returncode
+            except subprocess.TimeoutExpired:
+                code = -1
+                subprocess.run(self.command("wineserver", "-k"), env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            printed.seek(0)
+            output = printed.read().decode(errors="replace").replace("\r", "")
+        return code, output + ("\n(timed out)" if code == -1 else "")
 
     def system(self, arch):
         """The folder where a DLL of that architecture has to lie, in a 64-bit prefix."""
@@ -294,10 +299,11 @@ class Wine:
                 shutil.copy(self.system(arch) / "schannel.dll", saved)
         for arch in self.arches:
             self.drop_in(arch)
+        # One server for all that follows: it is started and stopped for each program otherwise, a second each.
+        self.run("wineserver", "-p600")
         code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / "root.pem")
         if code:
             raise RuntimeError(f"the test's root cannot be trusted: {output}")
-        self.run("wineserver", "-w", timeout=60)
 
     def drop_in(self, arch):
         shutil.copy(BUILD / arch / "schannel.dll", self.system(arch) / "schannel.dll")

@@ -323,7 +323,8 @@ static void test_key_updates_and_data_a_thousand_times(void)
 
 static void test_alerts_between_data_a_thousand_times(void)
 {
-    static const unsigned rows[] = { 0, 2, 4, 8 };
+    /* Not in TLS 1.3: there every alert but close_notify ends the connection (RFC 8446, 6). */
+    static const unsigned rows[] = { 2, 3, 4, 8 };
     unsigned i, j;
 
     for (j = 0; j < ARRAY_SIZE(rows); j++)

@@ -442,23 +442,29 @@ static void print_name(const char *label, const CERT_NAME_BLOB *name)
     printf("%s%ls\n", label, text);
 }
 
+static void print_certificate(unsigned number, PCCERT_CONTEXT certificate)
+{
+    SYSTEMTIME end;
+
+    printf("certificate %u   ", number);
+    print_name("", &certificate->pCertInfo->Subject);
+    print_name("      issuer    ", &certificate->pCertInfo->Issuer);
+    FileTimeToSystemTime(&certificate->pCertInfo->NotAfter, &end);
+    printf("      until     %04u-%02u-%02u\n", end.wYear, end.wMonth, end.wDay);
+}
+
+/* The leaf, then whatever else its store holds: what the server sent, in no order. */
 static void print_chain(struct connection *connection)
 {
-    PCCERT_CONTEXT leaf, certificate = NULL;
-    SYSTEMTIME end;
-    unsigned i = 0;
+    PCCERT_CONTEXT leaf, other = NULL;
+    unsigned number = 0;
 
-    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
-                                                  &leaf))
+    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf))
         return;
-    while ((certificate = CertEnumCertificatesInStore(leaf->hCertStore, certificate)))
-    {
-        printf("certificate %u   ", i++);
-        print_name("", &certificate->pCertInfo->Subject);
-        print_name("      issuer    ", &certificate->pCertInfo->Issuer);
-        FileTimeToSystemTime(&certificate->pCertInfo->NotAfter, &end);
-        printf("      until     %04u-%02u-%02u\n", end.wYear, end.wMonth, end.wDay);
-    }
+    print_certificate(number++, leaf);
+    while ((other = CertEnumCertificatesInStore(leaf->hCertStore, other)))
+        if (!CertCompareCertificate(X509_ASN_ENCODING, other->pCertInfo, leaf->pCertInfo))
+            print_certificate(number++, other);
     CertFreeCertificateContext(leaf);
 }
 
