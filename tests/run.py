@@ -294,9 +294,6 @@ class Wine:
             self.run("wineserver", "-w", timeout=60)
             if not (self.prefix / "system.reg").exists():
                 raise RuntimeError(f"wineboot failed ({code}): {output[-500:]}")
-            for arch in self.arches:
-                saved = self.prefix / f"builtin-{arch}.dll"
-                shutil.copy(self.system(arch) / "schannel.dll", saved)
         for arch in self.arches:
             self.drop_in(arch)
         # One server for all that follows: it is started and stopped for each program otherwise, a second each.
@@ -307,9 +304,6 @@ class Wine:
 
     def drop_in(self, arch):
         shutil.copy(BUILD / arch / "schannel.dll", self.system(arch) / "schannel.dll")
-
-    def take_out(self, arch):
-        shutil.copy(self.prefix / f"builtin-{arch}.dll", self.system(arch) / "schannel.dll")
 
     def close(self):
         self.run("wineserver", "-k", timeout=30)
@@ -441,17 +435,29 @@ def check_no_path_of_this_machine_is_in_the_file(wine):
 
 
 @check
-def check_the_file_in_the_prefix_is_used_and_taking_it_out_restores_wines(wine):
-    for arch in wine.arches:
-        name = f"Wine {wine.version} {arch}"
-        url = f"https://localhost:{ports['PEER_NGINX']}/"
-        code, output = client(wine, arch, url)
-        ours = code == 0 and "schannel-gnutls" in output and "TLS 1.3" in output
-        report("PASS" if ours else "FAIL", f"{name}: a file in system32 and nothing else is enough", output if not ours else "")
-        wine.take_out(arch)
+def check_install_and_remove_as_readme_says(wine):
+    """Copying is all there is to it, an update of the prefix leaves the file alone, and without it Wine's own is back."""
+    url = f"https://localhost:{ports['PEER_NGINX']}/"
+
+    def loaded(arch):
         code, output = client(wine, arch, "--legacy", url)
-        gone = code == 0 and "schannel-gnutls" not in output
-        report("PASS" if gone else "FAIL", f"{name}: without it Wine's own is back", output if not gone else "")
+        return code == 0, "schannel-gnutls" in output, output
+
+    def verdict(good, arch, what, output):
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {what}", "" if good else output)
+
+    for arch in wine.arches:
+        works, ours, output = loaded(arch)
+        verdict(works and ours, arch, "a file in system32 and nothing else is enough", output)
+    wine.run("wineboot", "-u")
+    for arch in wine.arches:
+        works, ours, output = loaded(arch)
+        verdict(works and ours, arch, "wineboot -u leaves the file alone", output)
+        (wine.system(arch) / "schannel.dll").unlink()
+    wine.run("wineboot", "-u")
+    for arch in wine.arches:
+        works, ours, output = loaded(arch)
+        verdict(works and not ours, arch, "without it, wineboot -u brings Wine's own back", output)
         wine.drop_in(arch)
 
 

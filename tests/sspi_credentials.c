@@ -179,6 +179,14 @@ static void test_protocols(void)
     }
 }
 
+/* A TBSCertificate of nothing but a serial number and two dates: no names, no algorithms, no key. */
+static const BYTE keyless[] = {
+    0x30, 0x38, 0x02, 0x01, 0x01, 0x30, 0x02, 0x06, 0x00, 0x30, 0x00, 0x30, 0x22, 0x18, 0x0f,
+    '2',  '0',  '2',  '0',  '0',  '1',  '0',  '1',  '0',  '0',  '0',  '0',  '0',  '0',  'Z',
+    0x18, 0x0f, '2',  '0',  '9',  '0',  '0',  '1',  '0',  '1',  '0',  '0',  '0',  '0',  '0',
+    '0',  'Z',  0x30, 0x00, 0x30, 0x07, 0x30, 0x02, 0x06, 0x00, 0x03, 0x01, 0x00,
+};
+
 static void test_certificates_that_cannot_be_used(void)
 {
     PCCERT_CONTEXT none[2] = { NULL, NULL };
@@ -193,6 +201,11 @@ static void test_certificates_that_cannot_be_used(void)
     cred.cCreds = 1;
     cred.paCred = NULL;
     ok_status(acquire(SECPKG_CRED_OUTBOUND, &cred, &handle), SEC_E_UNKNOWN_CREDENTIALS);
+    cred.paCred = none;
+    none[0] = CertCreateCertificateContext(X509_ASN_ENCODING, keyless, sizeof(keyless));
+    ok(none[0] != NULL, "crypt32 does not read it\n");
+    ok_status(acquire(SECPKG_CRED_OUTBOUND, &cred, &handle), SEC_E_UNKNOWN_CREDENTIALS);
+    if (none[0]) CertFreeCertificateContext(none[0]);
 }
 
 static void test_a_certificate_without_its_key(void)

@@ -459,7 +459,8 @@ static void print_chain(struct connection *connection)
     PCCERT_CONTEXT leaf, other = NULL;
     unsigned number = 0;
 
-    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf))
+    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
+                                                  &leaf))
         return;
     print_certificate(number++, leaf);
     while ((other = CertEnumCertificatesInStore(leaf->hCertStore, other)))

@@ -97,6 +97,17 @@ static SECURITY_STATUS choose_protocols(ULONG use, const struct request *request
     return *protocols ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 
+/* A certificate that could have a key. One that is none at all, or has no public key, is not known to
+ * Windows. */
+static BOOL is_certificate(PCCERT_CONTEXT certificate)
+{
+    const CERT_PUBLIC_KEY_INFO *key;
+
+    if (!certificate || !certificate->pbCertEncoded || !certificate->pCertInfo) return FALSE;
+    key = &certificate->pCertInfo->SubjectPublicKeyInfo;
+    return key->Algorithm.pszObjId && *key->Algorithm.pszObjId && key->PublicKey.cbData;
+}
+
 static SECURITY_STATUS copy_certificates(struct credentials *credentials, const struct request *request)
 {
     SECURITY_STATUS status;
@@ -106,8 +117,7 @@ static SECURITY_STATUS copy_certificates(struct credentials *credentials, const 
     if (request->certificate_count > CERTIFICATES_MAX || !request->certificates)
         return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; i < request->certificate_count; i++)
-        if (!request->certificates[i] || !request->certificates[i]->pbCertEncoded)
-            return SEC_E_UNKNOWN_CREDENTIALS;
+        if (!is_certificate(request->certificates[i])) return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; i < request->certificate_count; i++)
         if ((status = key_check(request->certificates[i]))) return status;
 
