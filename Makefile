@@ -50,12 +50,15 @@ build/include/wine/test.h: deps/lock | build/.host
 
 # --- GnuTLS and what it stands on ----------------------------------------------------------------------------------
 
+# Offsets in the PE header, which ld puts at 0x80.
+timeless = for at in 136 216; do head -c 4 /dev/zero | dd of=$(1) bs=1 seek=$$at conv=notrunc status=none; done
+
 # One architecture: its prefix, its objects, its DLL.
 define arch_rules
 $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
 $(1)_CC    = $(1)-w64-mingw32-gcc
 $(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
-             -ffile-prefix-map=$$(CURDIR)=. -DGNUTLS_INTERNAL_BUILD -MMD -MP
+             -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -MMD -MP
 $(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lws2_32 -lcrypt32 -lncrypt -lbcrypt -ladvapi32 \
              -static-libgcc
 $(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
@@ -82,13 +85,14 @@ build/$(1)/version.h: Makefile build/$(1)/.deps
 build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 	@$(1)-w64-mingw32-windres -Ibuild/$(1) $$< $$@
 
-# Symbols go to a file of their own; what is shipped has none. No time stamp: the same sources, the same bytes.
+# Symbols go to a file of their own; what is shipped has none. binutils' objcopy and strip put the time of day into a
+# PE file whatever they are told: TimeDateStamp and CheckSum are zeroed, so the same sources make the same bytes.
 build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
 	@echo "  LINK    $$@"
 	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps,$$^) $$($(1)_LIBS)
-	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full build/$(1)/schannel.dll.debug
-	@$(1)-w64-mingw32-strip --strip-all -o $$@ $$@.full
-	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=build/$(1)/schannel.dll.debug $$@
+	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full $$@.debug && $$(call timeless,$$@.debug)
+	@$(1)-w64-mingw32-strip --strip-all -o $$@.full $$@.full
+	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=$$@.debug $$@.full $$@ && $$(call timeless,$$@)
 	@rm -f $$@.full
 	@echo "  SIZE    $$@ $$$$(stat -c %s $$@) bytes stripped"
 
