@@ -10,7 +10,9 @@ Prints a line for each test that did not pass, a count for each program, and at 
 """
 
 import argparse
+import functools
 import hashlib
+import http.server
 import os
 import re
 import shutil
@@ -24,6 +26,8 @@ import threading
 import time
 import warnings
 from pathlib import Path
+
+import pki
 
 warnings.simplefilter("ignore", DeprecationWarning)  # ssl's, about TLS 1.0: it is meant
 
@@ -48,58 +52,6 @@ def report(verdict, name, detail=""):
     print(f"  {verdict}  {name}" + (f": {detail}" if detail else ""), flush=True)
 
 
-# --- certificates -------------------------------------------------------------------------------------------------
-
-
-def certificate(name, subject, issuer=None, ca=False, key="--key-type=rsa --bits=2048", days=(-1, 60), extra=""):
-    """Makes PKI/name.{key,pem} with certtool, signed by issuer (or by itself)."""
-    template = f'cn = "{subject}"\n{extra}'
-    start, end = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + day * 86400)) for day in days)
-    template += f'activation_date = "{start}"\nexpiration_date = "{end}"\n'
-    if ca:
-        template += "ca\ncert_signing_key\ncrl_signing_key\n"
-    else:
-        template += "signing_key\nencryption_key\n"
-    (PKI / f"{name}.tmpl").write_text(template)
-    tool = ["certtool", "--no-text"]
-    run = lambda *args: subprocess.run([*tool, *args], cwd=PKI, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    run("--generate-privkey", *key.split(), "--outfile", f"{name}.key")
-    common = ["--template", f"{name}.tmpl", "--load-privkey", f"{name}.key", "--outfile", f"{name}.pem"]
-    if issuer:
-        run("--generate-certificate", *common, "--load-ca-certificate", f"{issuer}.pem", "--load-ca-privkey", f"{issuer}.key")
-    else:
-        run("--generate-self-signed", *common)
-
-
-def make_pki():
-    """A root, an intermediate, and leaves good and bad. Made once a day: they do not live long."""
-    stamp = PKI / ".made"
-    if stamp.exists() and time.time() - stamp.stat().st_mtime < 86400 and stamp.read_text() == pki_version():
-        return
-    shutil.rmtree(PKI, ignore_errors=True)
-    PKI.mkdir(parents=True)
-    server = 'dns_name = "localhost"\nip_address = "127.0.0.1"\ntls_www_server\n'
-    ecdsa = "--key-type=ecdsa --curve=secp256r1"
-    certificate("root", "Test Root", ca=True)
-    certificate("intermediate", "Test Intermediate", "root", ca=True)
-    certificate("rsa", "localhost", "intermediate", extra=server)
-    certificate("ecdsa", "localhost", "intermediate", key=ecdsa, extra=server)
-    certificate("expired", "localhost", "intermediate", days=(-30, -2), extra=server)
-    certificate("clientuse", "localhost", "intermediate", extra='dns_name = "localhost"\ntls_www_client\n')
-    certificate("other-root", "Nobody's Root", ca=True)
-    certificate("untrusted", "localhost", "other-root", extra=server)
-    certificate("selfsigned", "localhost", extra=server)
-    for leaf in ("rsa", "ecdsa", "expired", "clientuse"):
-        chain = (PKI / f"{leaf}.pem").read_text() + (PKI / "intermediate.pem").read_text()
-        (PKI / f"{leaf}-chain.pem").write_text(chain)
-    subprocess.run(["openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der"], cwd=PKI, check=True)
-    stamp.write_text(pki_version())
-
-
-def pki_version():
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-
-
 # --- peers --------------------------------------------------------------------------------------------------------
 
 peers = []
@@ -119,14 +71,14 @@ def start(command, **kwargs):
     return process
 
 
-def openssl_server(name, *options, cert="rsa", chain=True, both=False):
+def openssl_server(name, *options, cert="rsa", both=False):
     """An `openssl s_server -www`. Each accepts one connection after the other."""
     ports[name] = port = free_port()
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-cert", f"{cert}.pem", "-key", f"{cert}.key"]
-    if chain:
-        command += ["-cert_chain", "intermediate.pem"]
+    if (PKI / f"{cert}-rest.pem").stat().st_size:
+        command += ["-cert_chain", f"{cert}-rest.pem"]
     if both:
-        command += ["-dcert", "ecdsa.pem", "-dkey", "ecdsa.key", "-dcert_chain", "intermediate.pem"]
+        command += ["-dcert", "ecdsa.pem", "-dkey", "ecdsa.key", "-dcert_chain", "ecdsa-rest.pem"]
     start(command + list(options))
 
 
@@ -163,6 +115,19 @@ def echo_server(name, newest, oldest, ciphers=None):
             threading.Thread(target=echo, args=(raw,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
+
+
+def file_server(folder):
+    """Plain HTTP for revocation lists; its port, which the certificates name."""
+    handler = functools.partial(QuietFiles, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 def nginx_server(name):
@@ -216,11 +181,18 @@ def start_peers():
     openssl_server("PEER_OPENSSL_CBC384", "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA384")
     openssl_server("PEER_OPENSSL_RSA", "-tls1_2", "-cipher", "AES128-GCM-SHA256")
     openssl_server("PEER_OPENSSL_ALPN", "-alpn", "h2,http/1.1")
-    openssl_server("PEER_UNTRUSTED", cert="untrusted", chain=False)
-    openssl_server("PEER_SELFSIGNED", cert="selfsigned", chain=False)
+    openssl_server("PEER_UNTRUSTED", cert="untrusted")
+    openssl_server("PEER_SELFSIGNED", cert="selfsigned")
     openssl_server("PEER_EXPIRED", cert="expired")
     openssl_server("PEER_CLIENTUSE", cert="clientuse")
-    openssl_server("PEER_INCOMPLETE", chain=False)
+    openssl_server("PEER_INCOMPLETE", cert="incomplete")
+    openssl_server("PEER_STAPLED_GOOD", "-status_file", "stapled-good.ocsp", cert="stapled-good")
+    openssl_server("PEER_STAPLED_REVOKED", "-status_file", "stapled-revoked.ocsp", cert="stapled-revoked")
+    openssl_server("PEER_STAPLED_OTHER", "-status_file", "stapled-good.ocsp", cert="stapled-revoked")
+    openssl_server("PEER_NOT_STAPLED", cert="stapled-good")
+    openssl_server("PEER_CRL_REVOKED", cert="crl-revoked")
+    openssl_server("PEER_CRL_GOOD", cert="crl-good")
+    openssl_server("PEER_MD5", "-cipher", "ALL:@SECLEVEL=0", cert="md5")
     v = ssl.TLSVersion
     echo_server("PEER_ECHO", v.TLSv1_3, v.TLSv1_2)
     echo_server("PEER_ECHO_CBC", v.TLSv1_2, v.TLSv1_2, "AES256-SHA256:AES128-SHA")
@@ -263,7 +235,7 @@ class Wine:
                if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "DISPLAY", "GNUTLS_SYSTEM_PRIORITY_FILE", "SSLKEYLOGFILE")}
         # Without a display and without asking for Mono and Gecko; errors of Wine itself go to its log.
         env.update(WINEPREFIX=str(self.prefix), WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d",
-                   HOME=os.environ.get("HOME", "/root"), PKI_CA_DER=str(PKI / "root.der"))
+                   HOME=os.environ.get("HOME", "/root"), PKI=str(PKI), PKI_CA_DER=str(PKI / "root.der"))
         env.update({name: str(port) for name, port in ports.items()})
         env.update({k: str(v) for k, v in more.items()})
         return env
@@ -298,9 +270,10 @@ class Wine:
             self.drop_in(arch)
         # One server for all that follows: it is started and stopped for each program otherwise, a second each.
         self.run("wineserver", "-p600")
-        code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / "root.pem")
-        if code:
-            raise RuntimeError(f"the test's root cannot be trusted: {output}")
+        for root in ("root.pem", "own-root.pem"):
+            code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / root)
+            if code:
+                raise RuntimeError(f"{root} cannot be trusted: {output}")
 
     def drop_in(self, arch):
         shutil.copy(BUILD / arch / "schannel.dll", self.system(arch) / "schannel.dll")
@@ -603,9 +576,9 @@ def check_winhttp(wine):
 
 def serve():
     """For a test in the debugger: `eval` what is printed, then run the program in the prefix."""
-    make_pki()
+    pki.make(PKI, file_server(PKI))
     start_peers()
-    print(f"export WINEPREFIX={WORK}/prefix8 PKI_CA_DER={PKI}/root.der SSPI_WAY=secur32 " + " ".join(f"{k}={v}" for k, v in ports.items()), flush=True)
+    print(f"export WINEPREFIX={WORK}/prefix8 PKI={PKI} PKI_CA_DER={PKI}/root.der SSPI_WAY=secur32 " + " ".join(f"{k}={v}" for k, v in ports.items()), flush=True)
     try:
         while True:
             time.sleep(3600)
@@ -631,7 +604,7 @@ def main():
         serve()
         return 0
     wines = find_wines(args.wine)
-    make_pki()
+    pki.make(PKI, file_server(PKI))
     start_peers()
     try:
         for wine in wines:

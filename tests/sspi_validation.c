@@ -26,6 +26,21 @@ static const struct
     { "expired", "PEER_EXPIRED", L"localhost", 0, 0, SEC_E_CERT_EXPIRED },
     { "without its intermediate", "PEER_INCOMPLETE", L"localhost", 0, 0, SEC_E_UNTRUSTED_ROOT },
     { "for clients only", "PEER_CLIENTUSE", L"localhost", 0, 0, SEC_E_CERT_WRONG_USAGE },
+    { "signed with MD5", "PEER_MD5", L"localhost", 0, 0, SEC_E_CERT_UNKNOWN },
+    { "an address", "PEER_OPENSSL", L"127.0.0.1", 0, 0, SEC_E_OK },
+    { "another address", "PEER_OPENSSL", L"127.0.0.2", 0, 0, SEC_E_WRONG_PRINCIPAL },
+    { "revoked, nobody asks", "PEER_CRL_REVOKED", L"localhost", 0, 0, SEC_E_OK },
+    { "revoked", "PEER_CRL_REVOKED", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT, 0, CRYPT_E_REVOKED },
+    { "not revoked", "PEER_CRL_GOOD", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT, 0, SEC_E_OK },
+    { "a stapled answer: good", "PEER_STAPLED_GOOD", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT, 0,
+      SEC_E_OK },
+    { "the same without it", "PEER_NOT_STAPLED", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT, 0,
+      CRYPT_E_REVOCATION_OFFLINE },
+    { "a stapled answer: revoked", "PEER_STAPLED_REVOKED", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT,
+      0, CRYPT_E_REVOKED },
+    { "revoked, nobody asks for the answer", "PEER_STAPLED_REVOKED", L"localhost", 0, 0, SEC_E_OK },
+    { "another certificate's answer", "PEER_STAPLED_OTHER", L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT,
+      0, CRYPT_E_REVOCATION_OFFLINE },
     { "untrusted, validated by the program", "PEER_UNTRUSTED", L"localhost", SCH_CRED_MANUAL_CRED_VALIDATION,
       0, SEC_E_OK },
     { "untrusted, so for this context", "PEER_UNTRUSTED", L"localhost", 0, ISC_REQ_MANUAL_CRED_VALIDATION,
@@ -85,9 +100,33 @@ static void test_a_credential_of_nothing_validates_too(void)
     }
 }
 
+static BOOL asks_for_status(DWORD flags)
+{
+    struct client client;
+    struct hello hello;
+    unsigned i;
+
+    client_acquire_flags(&client, 0, TRUE, flags);
+    client_step(&client);
+    hello_parse(client.token, client.token_size, &hello);
+    client_close(&client);
+    for (i = 0; i < hello.extension_count; i++)
+        if (hello.extensions[i] == 5) return TRUE; /* status_request */
+    return FALSE;
+}
+
+/* dotnet/runtime: SslStreamPal.Windows.cs */
+static void test_a_stapled_answer_is_asked_for_with_revocation_only(void)
+{
+    ok(!asks_for_status(0), "asked for without need\n");
+    ok(asks_for_status(SCH_CRED_REVOCATION_CHECK_END_CERT), "not asked for\n");
+    ok(asks_for_status(SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT), "not asked for\n");
+}
+
 START_TEST(sspi_validation)
 {
     if (!sspi_open()) return;
     RUN(test_each_chain_gets_its_verdict);
+    RUN(test_a_stapled_answer_is_asked_for_with_revocation_only);
     RUN(test_a_credential_of_nothing_validates_too);
 }

@@ -2,10 +2,20 @@
  * Certificates of the peer: from DER to what crypt32 works with, and what Windows thinks of them.
  *
  * Trust is crypt32's: its roots, its chains, its policy for SSL. This file asks, and puts the answer in
- * Schannel's words.
+ * Schannel's words. What crypt32 accepts, GnuTLS looks at once more (chain.h), because Wine's crypt32 does
+ * not know weak signatures; and addresses are matched by GnuTLS alone, because Wine's crypt32 knows host
+ * names only.
  */
 #include "certificates.h"
+#include "chain.h"
 #include "log.h"
+#include "revocation.h"
+
+#ifndef SECURITY_FLAG_IGNORE_REVOCATION
+#define SECURITY_FLAG_IGNORE_REVOCATION 0x00000080 /* wininet.h, whose flags fdwChecks takes */
+#endif
+
+#define CERTIFICATES_MAX 32 /* of a chain that is judged */
 
 SECURITY_STATUS certificates_open(const struct span *chain, unsigned count, PCCERT_CONTEXT *leaf)
 {
@@ -88,7 +98,7 @@ static const struct
     /* clang-format on */
 };
 
-/* Said by their own rules (revocation_doubts), or about what no TLS server needs. */
+/* Said by their own rules (revocation.h), or about what no TLS server needs. */
 #define TRUST_PASSED_OVER                                                                                    \
     (CERT_TRUST_IS_REVOKED | CERT_TRUST_REVOCATION_STATUS_UNKNOWN | CERT_TRUST_IS_OFFLINE_REVOCATION |       \
      CERT_TRUST_NO_ISSUANCE_CHAIN_POLICY)
@@ -102,65 +112,93 @@ static SECURITY_STATUS status_of_trust(DWORD trust)
     return trust & ~TRUST_PASSED_OVER ? SEC_E_CERT_UNKNOWN : SEC_E_OK;
 }
 
-/* The three that ask for revocation exclude each other (Microsoft: SCHANNEL_CRED); the widest wins. */
-static DWORD chain_flags(DWORD flags)
+/* GnuTLS's opinion of the chain that crypt32 built. */
+static SECURITY_STATUS second_opinion(PCCERT_CHAIN_CONTEXT chain)
 {
-    DWORD chain = 0;
+    const CERT_SIMPLE_CHAIN *simple = chain->cChain ? chain->rgpChain[0] : NULL;
+    struct span certificates[CERTIFICATES_MAX];
+    DWORD i;
 
-    if (flags & SCH_CRED_REVOCATION_CHECK_END_CERT) chain = CERT_CHAIN_REVOCATION_CHECK_END_CERT;
-    if (flags & SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT)
-        chain = CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT;
-    if (flags & SCH_CRED_REVOCATION_CHECK_CHAIN) chain = CERT_CHAIN_REVOCATION_CHECK_CHAIN;
-    if (flags & SCH_CRED_REVOCATION_CHECK_CACHE_ONLY) chain |= CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
-    if (flags & (SCH_CRED_CACHE_ONLY_URL_RETRIEVAL | SCH_CRED_CACHE_ONLY_URL_RETRIEVAL_ON_CREATE))
-        chain |= CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL;
-    return chain;
+    if (!simple || !simple->cElement || simple->cElement > CERTIFICATES_MAX) return SEC_E_CERT_UNKNOWN;
+    for (i = 0; i < simple->cElement; i++)
+    {
+        certificates[i].data = simple->rgpElement[i]->pCertContext->pbCertEncoded;
+        certificates[i].size = simple->rgpElement[i]->pCertContext->cbCertEncoded;
+    }
+    return chain_judge(certificates, simple->cElement);
 }
 
-/* What could not be found out about revocation, unless the program said not to mind. */
-static SECURITY_STATUS revocation_doubts(DWORD trust, DWORD flags)
+/* Whether the name is one of the certificate's, by who can tell: crypt32 and GnuTLS for a host, GnuTLS for an
+ * address. */
+static SECURITY_STATUS check_name(PCCERT_CONTEXT leaf, const struct target *target)
 {
-    if (trust & CERT_TRUST_IS_REVOKED) return CRYPT_E_REVOKED;
-    if (trust & CERT_TRUST_IS_OFFLINE_REVOCATION && !(flags & SCH_CRED_IGNORE_REVOCATION_OFFLINE))
-        return CRYPT_E_REVOCATION_OFFLINE;
-    if (trust & CERT_TRUST_REVOCATION_STATUS_UNKNOWN && !(trust & CERT_TRUST_IS_OFFLINE_REVOCATION) &&
-        !(flags & SCH_CRED_IGNORE_NO_REVOCATION_CHECK))
-        return CRYPT_E_NO_REVOCATION_CHECK;
-    return SEC_E_OK;
+    struct span der = { leaf->pbCertEncoded, leaf->cbCertEncoded };
+
+    if (target->kind == TARGET_NONE) return SEC_E_OK;
+    if (target->kind == TARGET_INVALID) return SEC_E_WRONG_PRINCIPAL;
+    return chain_is_for(der, target->name, target->kind == TARGET_ADDRESS) ? SEC_E_OK : SEC_E_WRONG_PRINCIPAL;
 }
 
-SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const WCHAR *name, DWORD flags)
+/* What a stapled response says of the leaf, if the chain has an issuer to have signed it. */
+static enum stapled_status stapled_status(PCCERT_CHAIN_CONTEXT chain, struct span response)
+{
+    CERT_CHAIN_ELEMENT **elements = chain->rgpChain[0]->rgpElement;
+    struct span leaf, issuer;
+
+    if (chain->rgpChain[0]->cElement < 2) return STAPLED_NOTHING;
+    leaf.data = elements[0]->pCertContext->pbCertEncoded;
+    leaf.size = elements[0]->pCertContext->cbCertEncoded;
+    issuer.data = elements[1]->pCertContext->pbCertEncoded;
+    issuer.size = elements[1]->pCertContext->cbCertEncoded;
+    return chain_stapled(response, leaf, issuer);
+}
+
+/* crypt32's verdict, by its policy for SSL and its own reproaches. */
+static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host)
+{
+    SSL_EXTRA_CERT_CHAIN_POLICY_PARA extra = { .cbSize = sizeof(extra), .dwAuthType = AUTHTYPE_SERVER };
+    CERT_CHAIN_POLICY_PARA policy = { .cbSize = sizeof(policy) };
+    CERT_CHAIN_POLICY_STATUS verdict = { .cbSize = sizeof(verdict) };
+    SECURITY_STATUS status;
+
+    extra.pwszServerName = host;
+    /* Revocation has three names in Schannel, and rules of its own (revocation.h). */
+    extra.fdwChecks = SECURITY_FLAG_IGNORE_REVOCATION;
+    policy.dwFlags = CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS;
+    policy.pvExtraPolicyPara = &extra;
+    if (!CertVerifyCertificateChainPolicy(CERT_CHAIN_POLICY_SSL, chain, &policy, &verdict))
+        return SEC_E_CERT_UNKNOWN;
+    status = status_of_verdict(verdict.dwError);
+    return status ? status : status_of_trust(chain->TrustStatus.dwErrorStatus);
+}
+
+SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
+                                    struct span stapled)
 {
     static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH;
     char *usages[] = { server_auth };
     CERT_CHAIN_PARA para = { .cbSize = sizeof(para),
                              .RequestedUsage = { USAGE_MATCH_TYPE_AND, { 1, usages } } };
-    SSL_EXTRA_CERT_CHAIN_POLICY_PARA extra = { .cbSize = sizeof(extra), .dwAuthType = AUTHTYPE_SERVER };
-    CERT_CHAIN_POLICY_PARA policy = { .cbSize = sizeof(policy) };
-    CERT_CHAIN_POLICY_STATUS verdict = { .cbSize = sizeof(verdict) };
-    SECURITY_STATUS status = SEC_E_CERT_UNKNOWN;
+    BOOL named = !(flags & SCH_CRED_NO_SERVERNAME_CHECK);
     PCCERT_CHAIN_CONTEXT chain = NULL;
-    DWORD revocation = chain_flags(flags), trust;
+    WCHAR host[TARGET_NAME_SIZE];
+    DWORD build = revocation_chain_flags(flags);
+    SECURITY_STATUS status;
+    unsigned i;
 
-    if (!CertGetCertificateChain(NULL, leaf, NULL, leaf->hCertStore, &para, revocation, NULL, &chain))
+    if (flags & (SCH_CRED_CACHE_ONLY_URL_RETRIEVAL | SCH_CRED_CACHE_ONLY_URL_RETRIEVAL_ON_CREATE))
+        build |= CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL;
+    if (!CertGetCertificateChain(NULL, leaf, NULL, leaf->hCertStore, &para, build, NULL, &chain))
     {
         WARN("no chain could be built: %#lx\n", GetLastError());
         return SEC_E_CERT_UNKNOWN;
     }
-    trust = chain->TrustStatus.dwErrorStatus;
-    if (!(flags & SCH_CRED_NO_SERVERNAME_CHECK)) extra.pwszServerName = (WCHAR *)name;
-    /* The policy would call doubts about revocation by one name; Schannel has three (revocation_doubts). */
-    policy.dwFlags = CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS;
-    policy.pvExtraPolicyPara = &extra;
-    if (!CertVerifyCertificateChainPolicy(CERT_CHAIN_POLICY_SSL, chain, &policy, &verdict)) goto done;
-
-    status = status_of_verdict(verdict.dwError);
-    if (!status) status = status_of_trust(trust);
-    if (!status && revocation) status = revocation_doubts(trust, flags);
-    if (status)
-        WARN("refused: trust %#lx, verdict %#lx\n", (unsigned long)trust, (unsigned long)verdict.dwError);
-
-done:
+    for (i = 0; i < TARGET_NAME_SIZE; i++) host[i] = (unsigned char)target->name[i];
+    status = first_opinion(chain, named && target->kind == TARGET_HOST ? host : NULL);
+    if (!status && named) status = check_name(leaf, target);
+    if (!status) status = second_opinion(chain);
+    if (!status) status = revocation_judge(chain, flags, stapled_status(chain, stapled));
+    if (status) WARN("refused: trust %#lx\n", (unsigned long)chain->TrustStatus.dwErrorStatus);
     CertFreeCertificateChain(chain);
     return status;
 }

@@ -6,10 +6,7 @@
 #include "certificates.h"
 #include "handles.h"
 #include "log.h"
-#include <winsock2.h>
-#include <ws2tcpip.h>
-
-#define DNS_NAME_MAX 255
+#include "revocation.h"
 
 void context_lock(struct context *context)
 {
@@ -48,59 +45,8 @@ static void context_destroy(struct object *object)
 
     session_destroy(context->session);
     credentials_release(context->credentials);
-    free(context->target);
     free(context->held.input);
     free(context);
-}
-
-/* --- the target's name -------------------------------------------------------------------------------------
- */
-
-/* IPv4 in four decimal parts, or IPv6, that perhaps in brackets or with a zone behind it. */
-static BOOL is_ip_address(const WCHAR *name)
-{
-    WCHAR address[INET6_ADDRSTRLEN];
-    BYTE bytes[16];
-    size_t size;
-
-    if (InetPtonW(AF_INET, name, bytes) == 1) return TRUE;
-    if (*name == '[') name++;
-    size = wcscspn(name, L"]%");
-    if (size >= ARRAY_SIZE(address)) return FALSE;
-    memcpy(address, name, size * sizeof(*name));
-    address[size] = 0;
-    return InetPtonW(AF_INET6, address, bytes) == 1;
-}
-
-/* The A-label form of a host name (RFC 5890): `ascii` has room for DNS_NAME_MAX and the end. */
-static BOOL to_ascii(const WCHAR *name, char *ascii)
-{
-    WCHAR labels[DNS_NAME_MAX + 1];
-    int i, size = IdnToAscii(0, name, -1, labels, ARRAY_SIZE(labels));
-
-    if (size <= 1) return FALSE;
-    for (i = 0; i < size; i++) ascii[i] = (char)labels[i];
-    if (size > 2 && ascii[size - 2] == '.')
-        ascii[size - 2] = 0; /* the root is no part of the name (RFC 6066, 3) */
-    return TRUE;
-}
-
-/* What goes into the server_name extension: NULL for no name, and for an address, which may not go there. */
-static const char *server_name(const WCHAR *target, char name[DNS_NAME_MAX + 1])
-{
-    const WCHAR *c;
-    int size = 0;
-
-    if (!target || !*target || is_ip_address(target)) return NULL;
-    for (c = target; *c && *c < 0x80; c++)
-    {
-    }
-    if (*c) return to_ascii(target, name) ? name : NULL;
-    for (c = target; *c && size < DNS_NAME_MAX; c++) name[size++] = (char)*c;
-    if (*c) return NULL; /* too long for a host */
-    if (size > 1 && name[size - 1] == '.') size--;
-    name[size] = 0;
-    return name;
 }
 
 /* --- application protocols ---------------------------------------------------------------------------------
@@ -152,7 +98,8 @@ static SECURITY_STATUS verify_peer(void *owner)
     if (context->validated_by_caller) return SEC_E_OK;
     status = certificates_open(chain, session_peer_chain(context->session, chain), &leaf);
     if (status) return SEC_E_CERT_UNKNOWN;
-    status = certificates_verify(leaf, context->target, context->credentials->flags);
+    status = certificates_verify(leaf, &context->target, context->credentials->flags,
+                                 session_stapled(context->session));
     CertFreeCertificateContext(leaf);
     return status;
 }
@@ -164,7 +111,6 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
                                const struct handshake_input *input, struct context **out)
 {
     struct session_config config = { .profile = credentials->profile };
-    char name[DNS_NAME_MAX + 1];
     struct context *context;
     SECURITY_STATUS status;
 
@@ -179,9 +125,11 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     object_acquire(&credentials->object);
     context->credentials = credentials;
 
-    status = SEC_E_INSUFFICIENT_MEMORY;
-    if (target && !(context->target = wcsdup(target))) goto done;
-    config.server_name = server_name(target, name);
+    target_parse(target, &context->target);
+    if (context->target.kind == TARGET_HOST) config.server_name = context->target.name;
+    /* Windows asks for a stapled response when the program asks for revocation (dotnet/runtime:
+     * SslStreamPal.Windows.cs). */
+    config.status_request = revocation_chain_flags(credentials->flags) != 0;
     config.verify = verify_peer;
     config.owner = context;
     if ((status = session_create(&config, &context->session))) goto done;

@@ -8,6 +8,7 @@
 #include "object.h"
 #include "secbuf.h"
 #include "session.h"
+#include "target.h"
 
 enum context_state
 {
@@ -51,7 +52,7 @@ struct context
     enum context_state state;
     SECURITY_STATUS failure; /* the first exact error, once state is CONTEXT_FAILED */
     ULONG requirements;      /* ISC_REQ_* of the last call */
-    WCHAR *target;           /* the name the program gave, NULL: none */
+    struct target target;    /* who the program wants to speak to */
     BOOL validated_by_caller;
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
     BOOL closed_by_peer;  /* close_notify has come */

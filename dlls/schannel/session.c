@@ -244,7 +244,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
 {
     /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
     unsigned flags = GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP |
-                     GNUTLS_NO_STATUS_REQUEST | GNUTLS_NO_AUTO_REKEY;
+                     GNUTLS_NO_AUTO_REKEY | (config->status_request ? 0 : GNUTLS_NO_STATUS_REQUEST);
     const char *name = config->server_name;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     struct session *session;
@@ -368,6 +368,17 @@ unsigned session_peer_chain(const struct session *session, struct span chain[PEE
         chain[i].size = peers[i].size;
     }
     return i;
+}
+
+struct span session_stapled(const struct session *session)
+{
+    gnutls_datum_t response = { NULL, 0 };
+    struct span stapled = { NULL, 0 };
+
+    if (gnutls_ocsp_status_request_get2(session->tls, 0, &response) < 0) return stapled;
+    stapled.data = response.data;
+    stapled.size = response.size;
+    return stapled;
 }
 
 struct span session_application_protocol(const struct session *session)

@@ -54,6 +54,7 @@ struct session_config
 {
     const struct session_profile *profile; /* has to outlive the session */
     const char *server_name;               /* ASCII, for the server_name extension; NULL: send none */
+    BOOL status_request;                   /* ask for a stapled OCSP response */
     struct span application_protocols;     /* ALPN names, each after its length in one byte; may be empty */
 
     /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do.
@@ -162,6 +163,9 @@ struct record_sizes session_record_sizes(const struct session *session);
 
 /* The peer's certificates, leaf first, DER; how many. Borrowed until the next handshake. */
 unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX]);
+
+/* The OCSP response the server brought about its certificate, DER, or an empty span. Borrowed. */
+struct span session_stapled(const struct session *session);
 
 /* The ALPN name in use, or an empty span. Borrowed. */
 struct span session_application_protocol(const struct session *session);

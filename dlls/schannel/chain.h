@@ -1,0 +1,36 @@
+/*
+ * A second opinion on a chain that crypt32 has accepted: it can only refuse. And the match of addresses,
+ * which Wine's crypt32 cannot do.
+ */
+#ifndef SCHANNEL_CHAIN_H
+#define SCHANNEL_CHAIN_H
+
+#include "windows_sspi.h"
+#include "span.h"
+
+/*
+ * Judges the chain of a server: leaf first, last the root that crypt32 trusts, and is believed. Looks at
+ * signatures and their algorithms (none with SHA-1 or MD5, no RSA key below 1,024 bits), times, uses, path
+ * lengths, name constraints. SEC_E_OK; SEC_E_CERT_EXPIRED, SEC_E_CERT_WRONG_USAGE, SEC_E_UNTRUSTED_ROOT,
+ * SEC_E_CERT_UNKNOWN, SEC_E_INSUFFICIENT_MEMORY.
+ */
+SECURITY_STATUS chain_judge(const struct span *chain, unsigned count);
+
+/* True when the certificate is for that host, or that address (`address` TRUE): ASCII, as target.h makes it.
+ */
+BOOL chain_is_for(struct span leaf, const char *name, BOOL address);
+
+/* What a stapled OCSP response says of a certificate. */
+enum stapled_status
+{
+    STAPLED_NOTHING, /* there is none, or one that does not count: unsigned, outdated, about another
+                        certificate */
+    STAPLED_GOOD,
+    STAPLED_REVOKED,
+};
+
+/* `response` is DER, possibly empty; `issuer` has signed the certificate, and the response or its
+ * responder's. */
+enum stapled_status chain_stapled(struct span response, struct span leaf, struct span issuer);
+
+#endif

@@ -1,0 +1,170 @@
+"""The certificates of the tests: good ones, and one for each thing that can be wrong with a chain.
+
+make(folder, crl_port) fills a folder with NAME.pem and NAME.key for each, NAME-chain.pem: what a server sends, and NAME-rest.pem: the
+same without the leaf. root.pem is what the tests' prefixes trust; root.der the same for Windows programs. NAME.crl are revocation lists; certificates say they are at http://127.0.0.1:crl_port/. Made with certtool, and with openssl where certtool
+refuses (it will not sign with MD5).
+"""
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+SERVER = "tls_www_server\n"
+CLIENT = "tls_www_client\n"
+LOCALHOST = 'dns_name = "localhost"\nip_address = "127.0.0.1"\n'
+RSA = "--key-type=rsa --bits=2048"
+P256 = "--key-type=ecdsa --curve=secp256r1"
+
+
+class Maker:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *command):
+        subprocess.run(command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def certificate(self, name, subject, issuer=None, extra="", key=RSA, days=(-1, 60), ca=False, key_of=None, hash_=None):
+        """One certificate, signed by issuer or by itself; with a key of its own, or with another's."""
+        template = f'cn = "{subject}"\n{extra}'
+        start, end = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + day * 86400)) for day in days)
+        template += f'activation_date = "{start}"\nexpiration_date = "{end}"\n'
+        template += "ca\ncert_signing_key\ncrl_signing_key\n" if ca else "signing_key\nencryption_key\n"
+        (self.folder / f"{name}.tmpl").write_text(template)
+        if key_of:
+            shutil.copy(self.folder / f"{key_of}.key", self.folder / f"{name}.key")
+        else:
+            self.run("certtool", "--no-text", "--generate-privkey", *key.split(), "--outfile", f"{name}.key")
+        common = ["--template", f"{name}.tmpl", "--load-privkey", f"{name}.key", "--outfile", f"{name}.pem"]
+        if hash_:
+            common += ["--hash", hash_]
+        if issuer:
+            self.run("certtool", "--no-text", "--generate-certificate", *common, "--load-ca-certificate", f"{issuer}.pem",
+                     "--load-ca-privkey", f"{issuer}.key")
+        else:
+            self.run("certtool", "--no-text", "--generate-self-signed", *common)
+
+    def chain(self, name, *others):
+        """What a server with this certificate sends."""
+        rest = "".join((self.folder / f"{part}.pem").read_text() for part in others)
+        (self.folder / f"{name}-rest.pem").write_text(rest)
+        (self.folder / f"{name}-chain.pem").write_text((self.folder / f"{name}.pem").read_text() + rest)
+
+    def crl(self, issuer, *revoked):
+        """The issuer's revocation list, as NAME.crl in DER."""
+        (self.folder / "crl.tmpl").write_text("crl_next_update = 30\ncrl_number = 1\n")
+        command = ["certtool", "--generate-crl", "--template", "crl.tmpl", "--load-ca-certificate", f"{issuer}.pem", "--load-ca-privkey", f"{issuer}.key",
+                   "--outder", "--outfile", f"{issuer}.crl"]
+        if revoked:
+            (self.folder / "revoked-list.pem").write_text("".join((self.folder / f"{name}.pem").read_text() for name in revoked))
+            command += ["--load-certificate", "revoked-list.pem"]
+        self.run(*command)
+
+    def ocsp(self, name, issuer, *revoked):
+        """What the issuer's responder says of a certificate, as NAME.ocsp."""
+        serial = lambda n: subprocess.run(["openssl", "x509", "-in", f"{n}.pem", "-noout", "-serial"], cwd=self.folder, check=True,
+                                          stdout=subprocess.PIPE).stdout.decode().split("=")[1].strip()
+        state = "R\t401231235959Z\t200101000000Z" if name in revoked else "V\t401231235959Z\t"
+        (self.folder / "ocsp-index").write_text(f"{state}\t{serial(name)}\tunknown\t/CN=localhost\n")
+        self.run("openssl", "ocsp", "-index", "ocsp-index", "-CA", f"{issuer}.pem", "-rsigner", f"{issuer}.pem", "-rkey", f"{issuer}.key",
+                 "-issuer", f"{issuer}.pem", "-cert", f"{name}.pem", "-ndays", "2", "-respout", f"{name}.ocsp")
+
+    def leaf(self, name, subject="localhost", issuer="intermediate", extra=LOCALHOST + SERVER, sends=None, **more):
+        self.certificate(name, subject, issuer, extra, **more)
+        self.chain(name, *(sends if sends is not None else [issuer] if issuer else []))
+
+    def weak(self, name, *digest, bits=2048):
+        """A leaf as certtool would not make it."""
+        (self.folder / f"{name}.ext").write_text("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
+        self.run("openssl", "req", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=localhost")
+        self.run("openssl", "x509", "-req", *digest, "-in", f"{name}.csr", "-CA", "intermediate.pem", "-CAkey", "intermediate.key",
+                 "-CAcreateserial", "-out", f"{name}.pem", "-days", "60", "-extfile", f"{name}.ext")
+        self.chain(name, "intermediate")
+
+
+def names(*dns):
+    return "".join(f'dns_name = "{name}"\n' for name in dns)
+
+
+def fill(m, crl_port):
+    # roots and what stands between
+    m.certificate("root", "Test Root", ca=True)
+    m.certificate("intermediate", "Test Intermediate", "root", ca=True)
+    m.certificate("other-root", "Nobody's Root", ca=True)
+    m.certificate("expired-intermediate", "Expired Intermediate", "root", ca=True, days=(-60, -2))
+    m.certificate("no-ca", "No Authority", "root", extra=LOCALHOST + SERVER)
+    m.certificate("short-path", "Short Path", "root", extra="path_len = 0\n", ca=True)
+    m.certificate("below-short-path", "Below Short Path", "short-path", ca=True)
+    m.certificate("constrained", "Constrained", "root", extra='nc_permit_dns = "example.test"\n', ca=True)
+    m.certificate("excluding", "Excluding", "root", extra='nc_exclude_dns = "example.test"\n', ca=True)
+    # one authority, one key, certified by two roots
+    m.certificate("cross", "Cross", "root", ca=True)
+    m.certificate("cross-other", "Cross", "other-root", ca=True, key_of="cross")
+
+    # good
+    m.leaf("rsa")
+    m.leaf("ecdsa", key=P256)
+    m.leaf("name-only-in-cn", extra=SERVER)
+    m.leaf("any-use", extra=LOCALHOST)
+    m.leaf("wildcard", "wildcard", extra=names("*.example.test") + SERVER)
+    m.leaf("constrained-good", "a", "constrained", extra=names("www.example.test") + SERVER)
+    m.leaf("from-excluding-good", "a", "excluding", extra=names("www.other.test") + SERVER)
+    m.leaf("from-short-path", "localhost", "short-path")
+    m.leaf("crossed", issuer="cross", sends=["cross-other", "cross"])
+    m.leaf("with-root", sends=["intermediate", "root"])
+    m.leaf("disordered", sends=["other-root", "root", "intermediate"])
+
+    m.leaf("own-root", issuer=None)  # signed by itself, and trusted
+
+    # bad
+    m.leaf("expired", days=(-30, -2))
+    m.leaf("not-yet", days=(2, 30))
+    m.leaf("from-expired", issuer="expired-intermediate")
+    m.leaf("clientuse", extra=LOCALHOST + CLIENT)
+    m.leaf("untrusted", issuer="other-root", sends=[])
+    m.leaf("untrusted-with-root", issuer="other-root", sends=["other-root"])
+    m.leaf("selfsigned", issuer=None)
+    m.leaf("incomplete", sends=[])
+    m.leaf("from-no-ca", issuer="no-ca")
+    m.leaf("too-long", issuer="below-short-path", sends=["below-short-path", "short-path"])
+    m.leaf("constrained-bad", "a", "constrained", extra=names("www.other.test") + SERVER)
+    m.leaf("from-excluding-bad", "a", "excluding", extra=names("www.example.test") + SERVER)
+    m.leaf("cn-beside-san", "localhost", extra=names("other.test") + SERVER)
+    m.leaf("critical", extra=LOCALHOST + SERVER + 'add_critical_extension = "1.2.3.4.5.6 0x0500"\n')
+    m.weak("sha1", "-sha1")
+    m.weak("md5", "-md5")
+    m.weak("rsa1024", "-sha256", bits=1024)
+    m.weak("rsa512", "-sha256", bits=512)
+    # revocation: lists of the intermediate and the root, and one nobody serves
+    here, nowhere = f"http://127.0.0.1:{crl_port}", "http://127.0.0.1:9"
+    m.certificate("listed", "Listed Intermediate", "root", extra=f'crl_dist_points = "{here}/root.crl"\n', ca=True)
+    m.certificate("revoked-intermediate", "Revoked Intermediate", "root", extra=f'crl_dist_points = "{here}/root.crl"\n', ca=True)
+    m.leaf("crl-good", issuer="listed", extra=LOCALHOST + SERVER + f'crl_dist_points = "{here}/listed.crl"\n')
+    m.leaf("crl-revoked", issuer="listed", extra=LOCALHOST + SERVER + f'crl_dist_points = "{here}/listed.crl"\n')
+    m.leaf("crl-offline", issuer="listed", extra=LOCALHOST + SERVER + f'crl_dist_points = "{nowhere}/listed.crl"\n')
+    m.leaf("crl-none", issuer="listed")
+    m.leaf("from-revoked", issuer="revoked-intermediate", extra=LOCALHOST + SERVER + f'crl_dist_points = "{here}/revoked-intermediate.crl"\n')
+    for name in ("stapled-good", "stapled-revoked"):
+        m.leaf(name, issuer="listed", extra=LOCALHOST + SERVER + f'ocsp_uri = "{nowhere}/"\n')
+        m.ocsp(name, "listed", "stapled-revoked")
+    m.crl("root", "revoked-intermediate")
+    m.crl("listed", "crl-revoked")
+    m.crl("revoked-intermediate")
+    # a signature changed in its last byte
+    m.leaf("tampered")
+    m.run("openssl", "x509", "-in", "tampered.pem", "-outform", "DER", "-out", "tampered.der")
+    der = bytearray((m.folder / "tampered.der").read_bytes())
+    der[-1] ^= 1
+    (m.folder / "tampered.der").write_bytes(der)
+    m.run("openssl", "x509", "-inform", "DER", "-in", "tampered.der", "-out", "tampered.pem")
+    m.chain("tampered", "intermediate")
+
+    m.run("openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der")
+
+
+def make(folder, crl_port):
+    """Makes them all, anew: it takes three seconds, and the certificates do not live long."""
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    fill(Maker(folder), crl_port)
