@@ -64,27 +64,38 @@ unsigned short peer_port(const char *name)
     return port ? (unsigned short)atoi(port) : 0;
 }
 
-SECURITY_STATUS client_acquire_flags(struct client *client, DWORD protocols, BOOL modern, DWORD flags)
+SECURITY_STATUS client_credential(DWORD protocols, BOOL modern, DWORD flags, PCCERT_CONTEXT *certificates,
+                                  DWORD count, CredHandle *credential)
 {
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
                           .grbitEnabledProtocols = protocols,
+                          .cCreds = count,
+                          .paCred = certificates,
                           .dwFlags = flags };
     TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~protocols };
-    SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = flags };
+    SCH_CREDENTIALS new = {
+        .dwVersion = SCH_CREDENTIALS_VERSION, .cCreds = count, .paCred = certificates, .dwFlags = flags
+    };
+
+    if (protocols)
+    {
+        new.cTlsParameters = 1;
+        new.pTlsParameters = &parameters;
+    }
+    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
+                                           modern ? (void *)&new : (void *)&old, NULL, NULL, credential,
+                                           NULL);
+}
+
+SECURITY_STATUS client_acquire_flags(struct client *client, DWORD protocols, BOOL modern, DWORD flags)
+{
     SECURITY_STATUS status;
 
     memset(client, 0, sizeof(*client));
     client->socket = INVALID_SOCKET;
     client->target = L"localhost";
     client->requirements = CLIENT_FLAGS;
-    if (protocols)
-    {
-        new.cTlsParameters = 1;
-        new.pTlsParameters = &parameters;
-    }
-    status = sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
-                                             modern ? (void *)&new : (void *)&old, NULL, NULL,
-                                             &client->credential, NULL);
+    status = client_credential(protocols, modern, flags, NULL, 0, &client->credential);
     client->has_credential = !status;
     return status;
 }
@@ -151,7 +162,8 @@ SECURITY_STATUS client_step(struct client *client)
         if (client->socket != INVALID_SOCKET) send(client->socket, out.pvBuffer, (int)out.cbBuffer, 0);
         sspi->FreeContextBuffer(out.pvBuffer);
     }
-    if (client->has_context && !FAILED(status))
+    if (status == SEC_I_INCOMPLETE_CREDENTIALS) client->requests++;
+    if (client->has_context && !FAILED(status) && !(status == SEC_I_INCOMPLETE_CREDENTIALS && client->repeat))
         use(client, given, in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0);
     if (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_OK) client->has_context = TRUE;
     return status;
@@ -162,9 +174,14 @@ SECURITY_STATUS client_handshake(struct client *client)
     size_t feed = client->feed;
     SECURITY_STATUS status = client_step(client);
 
-    while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
+    while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
+           status == SEC_I_INCOMPLETE_CREDENTIALS)
     {
-        if (status == SEC_E_INCOMPLETE_MESSAGE && client->feed && client->feed < client->size)
+        if (status == SEC_I_INCOMPLETE_CREDENTIALS)
+        {
+            if (client->requested) client->requested(client);
+        }
+        else if (status == SEC_E_INCOMPLETE_MESSAGE && client->feed && client->feed < client->size)
             client->feed += feed;
         else if ((status == SEC_E_INCOMPLETE_MESSAGE || !client->size) && !client_fill(client))
             break;

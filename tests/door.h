@@ -42,6 +42,9 @@ struct client
     BYTE token[4096]; /* the last token, cut to that */
     size_t token_size;
     unsigned renegotiations; /* how often SEC_I_RENEGOTIATE came */
+    unsigned requests;       /* how often SEC_I_INCOMPLETE_CREDENTIALS came */
+    BOOL repeat;             /* after which the same input comes again (curl), else the next (Qt) */
+    void (*requested)(struct client *client); /* called then; NULL: go on without a certificate */
 };
 
 /* A credential: SCHANNEL_CRED with these protocols (`modern` FALSE), or SCH_CREDENTIALS without the others
@@ -50,6 +53,11 @@ SECURITY_STATUS client_acquire(struct client *client, DWORD protocols, BOOL mode
 
 /* The same with SCH_CRED_* flags of one's own. */
 SECURITY_STATUS client_acquire_flags(struct client *client, DWORD protocols, BOOL modern, DWORD flags);
+
+/* A credential like it with certificates, for a client that may have one already: the older stays with its
+ * context. */
+SECURITY_STATUS client_credential(DWORD protocols, BOOL modern, DWORD flags, PCCERT_CONTEXT *certificates,
+                                  DWORD count, CredHandle *credential);
 
 /* Connects; FALSE when there is nobody. */
 BOOL client_connect(struct client *client, unsigned short port);

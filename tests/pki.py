@@ -69,6 +69,11 @@ class Maker:
         self.run("openssl", "ocsp", "-index", "ocsp-index", "-CA", f"{issuer}.pem", "-rsigner", f"{issuer}.pem", "-rkey", f"{issuer}.key",
                  "-issuer", f"{issuer}.pem", "-cert", f"{name}.pem", "-ndays", "2", "-respout", f"{name}.ocsp")
 
+    def pfx(self, name):
+        """NAME.pfx with the key, the certificate and what it is sent with, in algorithms every Windows reads."""
+        self.run("openssl", "pkcs12", "-export", "-in", f"{name}-chain.pem", "-inkey", f"{name}.key", "-out", f"{name}.pfx", "-passout", "pass:secret",
+                 "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
+
     def leaf(self, name, subject="localhost", issuer="intermediate", extra=LOCALHOST + SERVER, sends=None, **more):
         self.certificate(name, subject, issuer, extra, **more)
         self.chain(name, *(sends if sends is not None else [issuer] if issuer else []))
@@ -158,6 +163,16 @@ def fill(m, crl_port):
     (m.folder / "tampered.der").write_bytes(der)
     m.run("openssl", "x509", "-inform", "DER", "-in", "tampered.der", "-out", "tampered.pem")
     m.chain("tampered", "intermediate")
+
+    # clients: two authorities that servers ask for; what a program imports is NAME.pfx, the password is "secret"
+    m.certificate("clients", "Clients' Root", ca=True)
+    m.certificate("clients-intermediate", "Clients' Intermediate", "clients", ca=True)
+    m.certificate("members", "Members' Root", ca=True)
+    m.leaf("client", "client", "clients-intermediate", extra=CLIENT)
+    m.leaf("member", "member", "members", extra=CLIENT)
+    m.leaf("client-ecdsa", "client-ecdsa", "clients-intermediate", extra=CLIENT, key=P256)
+    for name in ("client", "member", "client-ecdsa"):
+        m.pfx(name)
 
     m.run("openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der")
 

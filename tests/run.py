@@ -131,8 +131,10 @@ class QuietFiles(http.server.SimpleHTTPRequestHandler):
 
 
 def nginx_server(name):
-    """nginx, which serves build/check/www."""
+    """nginx, which serves build/check/www; and at NAME_ASKS says which client certificate it was given."""
     ports[name] = port = free_port()
+    ports[name + "_ASKS"] = asks_port = free_port()
+    (PKI / "asked.pem").write_text((PKI / "clients.pem").read_text() + (PKI / "members.pem").read_text())
     www = WORK / "www"
     www.mkdir(exist_ok=True)
     (www / "index.html").write_text("<html>It works, through TLS.</html>\n")
@@ -149,6 +151,13 @@ http {{
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_certificate {PKI}/rsa-chain.pem; ssl_certificate_key {PKI}/rsa.key;
         ssl_certificate {PKI}/ecdsa-chain.pem; ssl_certificate_key {PKI}/ecdsa.key;
+    }}
+    server {{
+        listen 127.0.0.1:{asks_port} ssl;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_certificate {PKI}/rsa-chain.pem; ssl_certificate_key {PKI}/rsa.key;
+        ssl_client_certificate {PKI}/asked.pem; ssl_verify_client optional; ssl_verify_depth 3;
+        location / {{ return 200 "$ssl_protocol $ssl_client_verify $ssl_client_s_dn\\n"; }}
     }}
 }}
 """)
@@ -193,6 +202,12 @@ def start_peers():
     openssl_server("PEER_CRL_REVOKED", cert="crl-revoked")
     openssl_server("PEER_CRL_GOOD", cert="crl-good")
     openssl_server("PEER_MD5", "-cipher", "ALL:@SECLEVEL=0", cert="md5")
+    asks = ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"]
+    openssl_server("PEER_ASKS_TLS12", "-tls1_2", *asks)
+    openssl_server("PEER_ASKS_TLS13", "-tls1_3", *asks)
+    openssl_server("PEER_ASKS_TLS11", "-tls1_1", "-cipher", old, *asks)
+    openssl_server("PEER_ASKS_SHA512", "-tls1_2", "-client_sigalgs", "RSA+SHA512", *asks)
+    openssl_server("PEER_ASKS_ECDSA", "-tls1_2", "-client_sigalgs", "ECDSA+SHA256", *asks)
     v = ssl.TLSVersion
     echo_server("PEER_ECHO", v.TLSv1_3, v.TLSv1_2)
     echo_server("PEER_ECHO_CBC", v.TLSv1_2, v.TLSv1_2, "AES256-SHA256:AES128-SHA")

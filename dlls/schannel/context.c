@@ -43,8 +43,11 @@ static void context_destroy(struct object *object)
 {
     struct context *context = CONTAINING_RECORD(object, struct context, object);
 
-    session_destroy(context->session);
+    session_destroy(context->session); /* it uses the certificates */
+    own_close(&context->client.found);
+    credentials_release(context->client.supplied);
     credentials_release(context->credentials);
+    free(context->client.input);
     free(context->held.input);
     free(context);
 }
@@ -104,6 +107,49 @@ static SECURITY_STATUS verify_peer(void *owner)
     return status;
 }
 
+/* --- our certificate ---------------------------------------------------------------------------------------
+ */
+
+/* The program's own choice, or the user's MY store, unless the program wants none of that. */
+static const struct own_certificate *find_certificate(struct context *context,
+                                                      const struct identity_request *request)
+{
+    struct client_certificate *client = &context->client;
+    const struct credentials *credentials = client->supplied ? client->supplied : context->credentials;
+
+    if (credentials->own_count) return credentials_choose(credentials, request);
+    if (credentials->flags & SCH_CRED_NO_DEFAULT_CREDS || context->requirements & ISC_REQ_USE_SUPPLIED_CREDS)
+        return NULL;
+    if (client->found.identity && identity_suits(client->found.identity, request)) return &client->found;
+    own_close(&client->found);
+    return own_find(request, credentials->flags, &client->found) ? &client->found : NULL;
+}
+
+/* Called by the session, in the middle of a handshake step. */
+static SECURITY_STATUS choose_certificate(void *owner, const struct identity_request *request,
+                                          const struct identity **identity)
+{
+    struct context *context = owner;
+    struct client_certificate *client = &context->client;
+
+    client->using = find_certificate(context, request);
+    if (client->using) *identity = client->using->identity;
+    /* Wine's WinHTTP and WinINet, who ask for USE_SESSION_KEY, take the status for a failure. */
+    if (client->using || client->told || context->requirements & ISC_REQ_USE_SESSION_KEY) return SEC_E_OK;
+    client->told = TRUE;
+    return SEC_I_INCOMPLETE_CREDENTIALS;
+}
+
+void context_supply(struct context *context, struct credentials *credentials)
+{
+    struct client_certificate *client = &context->client;
+
+    if (!client->waiting || credentials == client->supplied) return;
+    credentials_release(client->supplied);
+    object_acquire(&credentials->object);
+    client->supplied = credentials;
+}
+
 /* --- birth -------------------------------------------------------------------------------------------------
  */
 
@@ -131,6 +177,7 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
      * SslStreamPal.Windows.cs). */
     config.status_request = revocation_chain_flags(credentials->flags) != 0;
     config.verify = verify_peer;
+    config.choose = choose_certificate;
     config.owner = context;
     if ((status = session_create(&config, &context->session))) goto done;
     *out = context;

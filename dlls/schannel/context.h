@@ -30,6 +30,18 @@ struct held_answer
     size_t extra; /* bytes at its end that were not used */
 };
 
+/* Our certificate, once the server has asked for one. */
+struct client_certificate
+{
+    BOOL told;      /* SEC_I_INCOMPLETE_CREDENTIALS was given: not a second time in this handshake */
+    BOOL waiting;   /* and nobody has come back yet */
+    uint8_t *input; /* what the call that gave it has used, to know it when it comes again */
+    size_t input_size;
+    struct credentials *supplied; /* a reference of the credential the program came back with, or NULL */
+    struct own_certificate found; /* in the MY store; zeroed: none */
+    const struct own_certificate *using; /* what was chosen at last; NULL: none */
+};
+
 /* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
 struct control_order
 {
@@ -57,6 +69,7 @@ struct context
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
     BOOL closed_by_peer;  /* close_notify has come */
     struct held_answer held;
+    struct client_certificate client;
     struct control_order order;
 };
 
@@ -83,6 +96,12 @@ void context_unlock(struct context *context);
  * description (Wine's tests/schannel.c, test_connection_shutdown). Needs both locks.
  */
 SECURITY_STATUS context_control(struct context *context, SecBufferDesc *desc);
+
+/*
+ * The program comes back with a credential: when the context waits for one, and this is another than it was
+ * made with, it chooses from it. Needs both locks.
+ */
+void context_supply(struct context *context, struct credentials *credentials);
 
 /*
  * One step of Initialize- or AcceptSecurityContext (handshake.c). Needs both locks. `attributes` receives

@@ -8,7 +8,6 @@
  */
 #include "credentials.h"
 #include "handles.h"
-#include "keys.h"
 #include "log.h"
 #include "registry.h"
 #include "secbuf.h"
@@ -97,18 +96,7 @@ static SECURITY_STATUS choose_protocols(ULONG use, const struct request *request
     return *protocols ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 
-/* A certificate that could have a key. One that is none at all, or has no public key, is not known to
- * Windows. */
-static BOOL is_certificate(PCCERT_CONTEXT certificate)
-{
-    const CERT_PUBLIC_KEY_INFO *key;
-
-    if (!certificate || !certificate->pbCertEncoded || !certificate->pCertInfo) return FALSE;
-    key = &certificate->pCertInfo->SubjectPublicKeyInfo;
-    return key->Algorithm.pszObjId && *key->Algorithm.pszObjId && key->PublicKey.cbData;
-}
-
-static SECURITY_STATUS copy_certificates(struct credentials *credentials, const struct request *request)
+static SECURITY_STATUS open_certificates(struct credentials *credentials, const struct request *request)
 {
     SECURITY_STATUS status;
     DWORD i;
@@ -116,17 +104,25 @@ static SECURITY_STATUS copy_certificates(struct credentials *credentials, const 
     if (!request->certificate_count) return SEC_E_OK;
     if (request->certificate_count > CERTIFICATES_MAX || !request->certificates)
         return SEC_E_UNKNOWN_CREDENTIALS;
+    credentials->own = calloc(request->certificate_count, sizeof(*credentials->own));
+    if (!credentials->own) return SEC_E_INSUFFICIENT_MEMORY;
     for (i = 0; i < request->certificate_count; i++)
-        if (!is_certificate(request->certificates[i])) return SEC_E_UNKNOWN_CREDENTIALS;
-    for (i = 0; i < request->certificate_count; i++)
-        if ((status = key_check(request->certificates[i]))) return status;
-
-    credentials->certificates = calloc(request->certificate_count, sizeof(*credentials->certificates));
-    if (!credentials->certificates) return SEC_E_INSUFFICIENT_MEMORY;
-    for (i = 0; i < request->certificate_count; i++)
-        credentials->certificates[i] = CertDuplicateCertificateContext(request->certificates[i]);
-    credentials->certificate_count = request->certificate_count;
+    {
+        if ((status = own_open(request->certificates[i], request->flags, &credentials->own[i])))
+            return status;
+        credentials->own_count++;
+    }
     return SEC_E_OK;
+}
+
+/* Without a key for its signatures TLS 1.3 is not offered, as long as there is something else to offer. */
+static DWORD without_unsignable(const struct credentials *credentials, DWORD protocols)
+{
+    DWORD i, without = protocols & ~(DWORD)SP_PROT_TLS1_3;
+
+    for (i = 0; i < credentials->own_count && without & TLS_PROTOCOLS; i++)
+        if (own_signs_for_tls13(&credentials->own[i])) return protocols;
+    return credentials->own_count && without & TLS_PROTOCOLS ? without : protocols;
 }
 
 /* When the certificate that ends first ends; without one, never. */
@@ -136,9 +132,9 @@ static TimeStamp expiry_of(const struct credentials *credentials)
     DWORD i;
 
     expiry.QuadPart = MAXLONGLONG;
-    for (i = 0; i < credentials->certificate_count; i++)
+    for (i = 0; i < credentials->own_count; i++)
     {
-        FILETIME end = credentials->certificates[i]->pCertInfo->NotAfter;
+        FILETIME end = credentials->own[i].certificate->pCertInfo->NotAfter;
         LONGLONG time = (LONGLONG)((ULONG64)end.dwHighDateTime << 32 | end.dwLowDateTime);
 
         if (time < expiry.QuadPart) expiry.QuadPart = time;
@@ -152,9 +148,8 @@ static void credentials_destroy(struct object *object)
     DWORD i;
 
     session_profile_destroy(credentials->profile);
-    for (i = 0; i < credentials->certificate_count; i++)
-        CertFreeCertificateContext(credentials->certificates[i]);
-    free(credentials->certificates);
+    for (i = 0; i < credentials->own_count; i++) own_close(&credentials->own[i]);
+    free(credentials->own);
     if (credentials->root_store) CertCloseStore(credentials->root_store, 0);
     free(credentials);
 }
@@ -176,7 +171,8 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
     credentials->use = use;
     credentials->flags = request.flags;
     if ((status = choose_protocols(use, &request, &credentials->protocols))) goto done;
-    if ((status = copy_certificates(credentials, &request))) goto done;
+    if ((status = open_certificates(credentials, &request))) goto done;
+    credentials->protocols = without_unsignable(credentials, credentials->protocols);
     if (request.root_store && !(credentials->root_store = CertDuplicateStore(request.root_store)))
     {
         status = SEC_E_INSUFFICIENT_MEMORY;
@@ -208,6 +204,19 @@ struct credentials *credentials_acquire(const SecHandle *handle)
 void credentials_release(struct credentials *credentials)
 {
     if (credentials) object_release(&credentials->object);
+}
+
+/* --- certificates ------------------------------------------------------------------------------------------
+ */
+
+const struct own_certificate *credentials_choose(const struct credentials *credentials,
+                                                 const struct identity_request *request)
+{
+    DWORD i;
+
+    for (i = 0; i < credentials->own_count; i++)
+        if (identity_suits(credentials->own[i].identity, request)) return &credentials->own[i];
+    return NULL;
 }
 
 /* --- attributes --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #define SCHANNEL_CREDENTIALS_H
 
 #include "object.h"
+#include "own.h"
 #include "session.h"
 
 /* Nothing changes after creation, so nothing is locked. */
@@ -15,8 +16,8 @@ struct credentials
     DWORD protocols;                 /* SP_PROT_* bits, of the sides of `use` */
     DWORD flags;                     /* SCH_CRED_* */
     struct session_profile *profile; /* NULL: DTLS alone is allowed */
-    PCCERT_CONTEXT *certificates;    /* ours to free, each and all */
-    DWORD certificate_count;
+    struct own_certificate *own;     /* what the program gave, in its order */
+    DWORD own_count;
     HCERTSTORE root_store; /* ours to close; may be NULL */
     TimeStamp expiry;
 };
@@ -35,6 +36,10 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
 /* A new reference, or NULL when the handle names no living credential. */
 struct credentials *credentials_acquire(const SecHandle *handle);
 void credentials_release(struct credentials *credentials); /* NULL is fine */
+
+/* The first of the program's certificates that suits the peer, or NULL. Borrowed from the credential. */
+const struct own_certificate *credentials_choose(const struct credentials *credentials,
+                                                 const struct identity_request *request);
 
 /* QueryCredentialsAttributes: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not answer,
  * SEC_E_INTERNAL_ERROR for no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have

@@ -223,14 +223,19 @@ static SECURITY_STATUS begin(PCredHandle credential_handle, const WCHAR *target,
     return status;
 }
 
-static SECURITY_STATUS proceed(PCtxtHandle handle, ULONG requirements, struct handshake_input *input,
-                               struct handshake_output *output, PCtxtHandle new_handle, ULONG *attributes)
+static SECURITY_STATUS proceed(PCredHandle credential_handle, PCtxtHandle handle, ULONG requirements,
+                               struct handshake_input *input, struct handshake_output *output,
+                               PCtxtHandle new_handle, ULONG *attributes)
 {
     struct context *context = context_acquire(handle);
+    struct credentials *credentials;
     SECURITY_STATUS status;
 
     if (!context) return SEC_E_INVALID_HANDLE;
     context_lock(context);
+    if ((credentials = credentials_acquire(credential_handle)) && credentials->use & SECPKG_CRED_OUTBOUND)
+        context_supply(context, credentials);
+    credentials_release(credentials);
     status = context_step(context, requirements, input, output, attributes);
     context_unlock(context);
     context_release(context);
@@ -262,7 +267,7 @@ SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCt
         status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
     if (!status) status = handshake_input_parse(input_desc, continuing, &input);
     if (!status)
-        status = continuing ? proceed(handle, requirements, &input, &output, new_handle, &flags)
+        status = continuing ? proceed(credential, handle, requirements, &input, &output, new_handle, &flags)
                             : begin(credential, target, requirements, &input, &output, new_handle, &flags);
     if (attributes) *attributes = flags;
     TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS

@@ -96,22 +96,63 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     return context_fail(context, status);
 }
 
+/* --- a certificate the server wants ------------------------------------------------------------------------
+ */
+
+/* The caller may come back with a certificate or without one, with the same input (curl) or with the next
+ * (Qt). What is to be said meanwhile waits for that call: not everyone sends a token that comes with this
+ * status. */
+static SECURITY_STATUS ask_for_certificate(struct context *context, struct step *step)
+{
+    struct client_certificate *client = &context->client;
+    size_t size = step->input->received.size - step->rest.size;
+    struct span nothing = { NULL, 0 };
+
+    if (size && !(client->input = malloc(size))) return context_fail(context, SEC_E_INSUFFICIENT_MEMORY);
+    if (size) memcpy(client->input, step->input->received.data, size);
+    client->input_size = size;
+    client->waiting = TRUE;
+    handshake_output_write(step->output, nothing);
+    handshake_input_extra(step->input, step->rest.size);
+    return SEC_I_INCOMPLETE_CREDENTIALS;
+}
+
+/* Passes over what the call before this one has used already. */
+static void resume(struct context *context, struct step *step)
+{
+    struct client_certificate *client = &context->client;
+    struct span used;
+
+    if (client->input_size && step->rest.size >= client->input_size &&
+        !memcmp(step->rest.data, client->input, client->input_size))
+        span_take(&step->rest, client->input_size, &used);
+    free(client->input);
+    client->input = NULL;
+    client->input_size = 0;
+    client->waiting = FALSE;
+}
+
 /* --- steps -------------------------------------------------------------------------------------------------
  */
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
 {
-    SECURITY_STATUS status = session_handshake(context->session, &step->rest);
+    SECURITY_STATUS status;
 
+    if (context->client.waiting) resume(context, step);
+    status = session_handshake(context->session, &step->rest);
     switch (status)
     {
     case SEC_E_INCOMPLETE_MESSAGE:
         return incomplete(step);
+    case SEC_I_INCOMPLETE_CREDENTIALS:
+        return ask_for_certificate(context, step);
     case SEC_I_CONTINUE_NEEDED:
         return answer(context, step, status);
     case SEC_E_OK:
         context->state = CONTEXT_ESTABLISHED;
         context->message_waiting = FALSE;
+        context->client.told = FALSE;
         return answer(context, step, status);
     default:
         return answer_failure(context, step, status);

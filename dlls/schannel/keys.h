@@ -1,16 +1,31 @@
 /*
- * Private keys of certificates, reached through CryptoAPI and CNG.
+ * Private keys of certificates, where they are: CryptoAPI or CNG signs, we ask.
+ *
+ * A key whose provider cannot make the signatures of TLS 1.3 is exported for that, if its owner allowed
+ * exporting it. No byte of any other key is ever read.
  */
 #ifndef SCHANNEL_KEYS_H
 #define SCHANNEL_KEYS_H
 
 #include "windows_sspi.h"
+#include "identity.h"
+
+struct key;
 
 /*
- * Says whether a certificate's private key can be reached, as AcquireCredentialsHandle asks: SEC_E_OK;
- * SEC_E_NO_CREDENTIALS when nothing names a key; SEC_E_UNKNOWN_CREDENTIALS when the key that is named is not
- * there (Wine's tests/schannel.c, testAcquireSecurityContext).
+ * Opens the private key of a certificate, by CERT_NCRYPT_KEY_HANDLE, CERT_KEY_CONTEXT or CERT_KEY_PROV_INFO.
+ * Handles that lie in the context are borrowed: the certificate has to outlive the key.
+ *
+ * SEC_E_NO_CREDENTIALS: nothing names a key. SEC_E_UNKNOWN_CREDENTIALS: the key that is named is not there,
+ * or is another one's (Wine's tests/schannel.c, testAcquireSecurityContext). SEC_E_INSUFFICIENT_MEMORY.
  */
-SECURITY_STATUS key_check(PCCERT_CONTEXT certificate);
+SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **key);
+void key_close(struct key *key); /* NULL is fine */
+
+/* How an identity (identity.h) uses a key. */
+void key_describe(struct key *key, struct identity_key *description);
+
+/* True when the key can sign what TLS 1.3 wants signed. */
+BOOL key_signs_for_tls13(struct key *key);
 
 #endif

@@ -8,6 +8,7 @@
  * take_over).
  */
 #include "session.h"
+#include "identity_tls.h"
 #include "log.h"
 #include "priority.h"
 #include "protection.h"
@@ -32,13 +33,19 @@ struct bytes
 struct session
 {
     gnutls_session_t tls;
+    gnutls_priority_t priority; /* the profile's */
     struct span input;
     struct bytes output;
     struct protection sending, receiving;
 
     SECURITY_STATUS (*verify)(void *owner);
+    SECURITY_STATUS(*choose)
+    (void *owner, const struct identity_request *request, const struct identity **identity);
     void *owner;
     SECURITY_STATUS refusal; /* what verify said, if it refused */
+    BOOL choosing;           /* choose said "later" */
+    struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
+    unsigned issuer_count;
 
     enum session_pending pending;
     BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
@@ -93,6 +100,10 @@ BOOL session_library_open(void)
     return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
 }
 
+static int retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                    gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
+                    unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags);
+
 /* --- profiles ----------------------------------------------------------------------------------------------
  */
 
@@ -109,6 +120,7 @@ SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile *
         session_profile_destroy(profile);
         return SEC_E_INSUFFICIENT_MEMORY;
     }
+    gnutls_certificate_set_retrieve_function3(profile->certificates, retrieve);
     *out = profile;
     return SEC_E_OK;
 }
@@ -207,6 +219,89 @@ static int verify_peer(gnutls_session_t tls)
     return session->refusal == SEC_E_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+/* Keeps the names of the issuers for the caller. Without memory there are none, which means any. */
+static void keep_issuers(struct session *session, const gnutls_datum_t *names, unsigned count)
+{
+    size_t size = count * sizeof(*session->issuers);
+    unsigned i;
+    uint8_t *at;
+
+    free(session->issuers);
+    session->issuer_count = 0;
+    for (i = 0; i < count; i++) size += names[i].size;
+    if (!(session->issuers = malloc(size ? size : 1))) return;
+    at = (uint8_t *)(session->issuers + count);
+    for (i = 0; i < count; i++)
+    {
+        memcpy(at, names[i].data, names[i].size);
+        session->issuers[i].data = at;
+        session->issuers[i].size = names[i].size;
+        at += names[i].size;
+    }
+    session->issuer_count = count;
+}
+
+/* The schemes the peer takes and this session may use. */
+static unsigned common_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room)
+{
+    gnutls_sign_algorithm_t algorithm;
+    const unsigned *ours = NULL;
+    unsigned i, j, count = 0;
+    int our_count = gnutls_priority_sign_list(session->priority, &ours);
+
+    for (i = 0; count < room && !gnutls_sign_algorithm_get_requested(session->tls, i, &algorithm); i++)
+        for (j = 0; our_count > 0 && j < (unsigned)our_count; j++)
+            if (ours[j] == (unsigned)algorithm && identity_scheme(algorithm, &schemes[count]))
+            {
+                count++;
+                break;
+            }
+    return count;
+}
+
+/* Called by GnuTLS when our certificate is due (deps/patches/gnutls28-wait-for-a-client-certificate.patch).
+ */
+static int retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                    gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
+                    unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags)
+{
+    struct session *session = gnutls_session_get_ptr(tls);
+    const struct identity *identity = NULL;
+    enum signature_scheme schemes[32];
+    struct identity_request request = { .schemes = schemes };
+    unsigned i;
+
+    (void)ocsp;
+    (void)flags;
+    *count = *ocsp_count = 0;
+    keep_issuers(session, info->req_ca_rdn, (unsigned)max(info->nreqs, 0));
+    if (!session->choose) return 0;
+    request.issuers = session->issuers;
+    request.issuer_count = session->issuer_count;
+    request.scheme_count = common_schemes(session, schemes, ARRAY_SIZE(schemes));
+    request.tls13 = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
+    request.rsa = request.ecdsa = request.tls13; /* where the schemes say all of it */
+    for (i = 0; i < info->pk_algos_length; i++)
+    {
+        if (info->pk_algos[i] == GNUTLS_PK_RSA || info->pk_algos[i] == GNUTLS_PK_RSA_PSS) request.rsa = TRUE;
+        if (info->pk_algos[i] == GNUTLS_PK_ECDSA) request.ecdsa = TRUE;
+    }
+    /* TLS 1.2 and a peer that takes no scheme of ours: an empty list would mean any. */
+    if (!request.scheme_count && gnutls_protocol_get_version(tls) >= GNUTLS_TLS1_2)
+        request.rsa = request.ecdsa = FALSE;
+
+    if (session->choose(session->owner, &request, &identity) == SEC_I_INCOMPLETE_CREDENTIALS)
+    {
+        session->choosing = TRUE;
+        return GNUTLS_E_AGAIN;
+    }
+    if (!identity) return 0;
+    *certificates = (gnutls_pcert_st *)identity->chain;
+    *count = identity->count;
+    *key = identity->private_key;
+    return 0;
+}
+
 /* Called by GnuTLS for each whole handshake message. */
 static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                         const gnutls_datum_t *message)
@@ -260,7 +355,9 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, config->profile->certificates) < 0)
         goto done;
     if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0) goto done;
+    session->priority = config->profile->priority;
     session->verify = config->verify;
+    session->choose = config->choose;
     session->owner = config->owner;
     if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
     if ((status = offer_application_protocols(session, config->application_protocols))) goto done;
@@ -281,6 +378,7 @@ void session_destroy(struct session *session)
     protection_clear(&session->receiving);
     if (session->tls) gnutls_deinit(session->tls);
     free(session->output.data);
+    free(session->issuers);
     free(session);
 }
 
@@ -368,6 +466,12 @@ unsigned session_peer_chain(const struct session *session, struct span chain[PEE
         chain[i].size = peers[i].size;
     }
     return i;
+}
+
+unsigned session_issuers(const struct session *session, const struct span **issuers)
+{
+    *issuers = session->issuers;
+    return session->issuer_count;
 }
 
 struct span session_stapled(const struct session *session)
@@ -510,7 +614,11 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         }
         if (!error) break;
         if (!wants_more(error)) return fail(session, error);
-
+        if (session->choosing)
+        {
+            session->choosing = FALSE;
+            return SEC_I_INCOMPLETE_CREDENTIALS;
+        }
         status = record_take(input, &record);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
         {

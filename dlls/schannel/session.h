@@ -9,6 +9,7 @@
 #define SCHANNEL_SESSION_H
 
 #include "windows_sspi.h"
+#include "identity.h"
 #include "span.h"
 #include "suites.h"
 
@@ -60,6 +61,12 @@ struct session_config
     /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do.
      * What is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
     SECURITY_STATUS (*verify)(void *owner);
+
+    /* Chooses a certificate for a peer that wants one; NULL: there is never one. Leaves `identity` NULL to
+     * send none; the one it sets has to outlive the session. SEC_I_INCOMPLETE_CREDENTIALS: ask again later.
+     */
+    SECURITY_STATUS(*choose)
+    (void *owner, const struct identity_request *request, const struct identity **identity);
     void *owner;
 };
 
@@ -75,7 +82,8 @@ void session_destroy(struct session *session); /* NULL is fine */
  * fails, or no whole record is left. The next call after success starts a renegotiation (TLS 1.2 and before).
  *
  * SEC_E_OK: done. SEC_I_CONTINUE_NEEDED: the peer has to say more. SEC_E_INCOMPLETE_MESSAGE: nothing was
- * eaten and there was nothing to say. Anything else is the end of the session, and its output is the alert
+ * eaten and there was nothing to say. SEC_I_INCOMPLETE_CREDENTIALS: `choose` said so, and the next call asks
+ * again. Anything else is the end of the session, and its output is the alert
  * for the peer.
  */
 SECURITY_STATUS session_handshake(struct session *session, struct span *input);
@@ -163,6 +171,10 @@ struct record_sizes session_record_sizes(const struct session *session);
 
 /* The peer's certificates, leaf first, DER; how many. Borrowed until the next handshake. */
 unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX]);
+
+/* The issuers a server that wants a certificate named, DER names; how many of them there are. Borrowed until
+ * the next handshake. */
+unsigned session_issuers(const struct session *session, const struct span **issuers);
 
 /* The OCSP response the server brought about its certificate, DER, or an empty span. Borrowed. */
 struct span session_stapled(const struct session *session);

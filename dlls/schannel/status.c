@@ -97,6 +97,7 @@ static const struct
     { GNUTLS_E_CERTIFICATE_REQUIRED,              SEC_E_NO_CREDENTIALS },
     /* ours */
     { GNUTLS_E_MEMORY_ERROR,                      SEC_E_INSUFFICIENT_MEMORY },
+    { GNUTLS_E_PK_SIGN_FAILED,                    SEC_E_INTERNAL_ERROR },
     /* clang-format on */
 };
 
