@@ -43,6 +43,22 @@
 #define CALG_ECDSA 0x00002203
 #endif
 
+/* What a deferred validation found (schannel.h of the Windows 11 SDK: SecPkgContext_CertificateValidationResult). */
+struct certificate_validation_result
+{
+    DWORD chain_error_status;    /* CERT_TRUST_* */
+    HRESULT verify_chain_status; /* CERT_E_* and the like, or S_OK */
+};
+#ifndef SECPKG_ATTR_CERT_CHECK_RESULT
+#define SECPKG_ATTR_CERT_CHECK_RESULT 0x71
+#endif
+#ifndef SECPKG_ATTR_CERT_CHECK_RESULT_INPROC
+#define SECPKG_ATTR_CERT_CHECK_RESULT_INPROC 0x72
+#endif
+#ifndef SCH_CRED_DEFERRED_CRED_VALIDATION
+#define SCH_CRED_DEFERRED_CRED_VALIDATION 0x04000000
+#endif
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #endif

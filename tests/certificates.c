@@ -44,11 +44,12 @@ static SECURITY_STATUS judge(const char *name, const WCHAR *target, DWORD flags)
     struct target parsed;
     PCCERT_CONTEXT leaf;
     SECURITY_STATUS status;
+    DWORD trust;
 
     target_parse(target, &parsed);
     ok(count > 0, "%s: no chain\n", name);
     if ((status = certificates_open(chain, count, &leaf))) return status;
-    status = certificates_verify(leaf, &parsed, flags, nothing);
+    status = certificates_verify(leaf, &parsed, flags, nothing, &trust);
     CertFreeCertificateContext(leaf);
     return status;
 }

@@ -159,6 +159,7 @@ SECURITY_STATUS client_step(struct client *client)
     {
         client->token_size = out.cbBuffer < sizeof(client->token) ? out.cbBuffer : sizeof(client->token);
         memcpy(client->token, out.pvBuffer, client->token_size);
+        client->sent += out.cbBuffer;
         if (client->socket != INVALID_SOCKET) send(client->socket, out.pvBuffer, (int)out.cbBuffer, 0);
         sspi->FreeContextBuffer(out.pvBuffer);
     }

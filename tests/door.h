@@ -41,6 +41,7 @@ struct client
     size_t size, room;
     BYTE token[4096]; /* the last token, cut to that */
     size_t token_size;
+    size_t sent;             /* bytes of handshake tokens */
     unsigned renegotiations; /* how often SEC_I_RENEGOTIATE came */
     unsigned requests;       /* how often SEC_I_INCOMPLETE_CREDENTIALS came */
     BOOL repeat;             /* after which the same input comes again (curl), else the next (Qt) */

@@ -50,6 +50,109 @@ static SECURITY_STATUS query_remote_cert_context(struct context *context, void *
     return open_peer(context, buffer);
 }
 
+/* A blob of what the peer sent: the size of a certificate in the machine's order, its DER, and so on (msquic reads it so). */
+static SECURITY_STATUS query_remote_certificates(struct context *context, void *buffer)
+{
+    struct span chain[PEER_CHAIN_MAX];
+    unsigned i, count = session_peer_chain(context->session, chain);
+    SecPkgContext_Certificates *certificates = buffer;
+    size_t size = count * sizeof(DWORD);
+    BYTE *at;
+
+    if (!count) return SEC_E_NO_CREDENTIALS;
+    for (i = 0; i < count; i++) size += chain[i].size;
+    if (!(at = caller_alloc(size))) return SEC_E_INSUFFICIENT_MEMORY;
+    certificates->cCertificates = count;
+    certificates->cbCertificateChain = (DWORD)size;
+    certificates->pbCertificateChain = at;
+    for (i = 0; i < count; i++)
+    {
+        DWORD length = (DWORD)chain[i].size;
+
+        memcpy(at, &length, sizeof(length));
+        memcpy(at + sizeof(length), chain[i].data, length);
+        at += sizeof(length) + length;
+    }
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS query_cert_check_result(struct context *context, void *buffer)
+{
+    struct certificate_validation_result *result = buffer;
+
+    return context_check_peer(context, &result->chain_error_status, &result->verify_chain_status);
+}
+
+/* --- our own certificate -----------------------------------------------------------------------------------
+ */
+
+static SECURITY_STATUS query_local_cert_context(struct context *context, void *buffer)
+{
+    const struct own_certificate *own = context->client.using;
+
+    if (!own) return SEC_E_NO_CREDENTIALS;
+    *(PCCERT_CONTEXT *)buffer = CertDuplicateCertificateContext(own->certificate);
+    return SEC_E_OK;
+}
+
+/* A name as X.500 writes it, in memory the caller frees. `size`: in bytes, with its end. */
+static WCHAR *caller_name(CERT_NAME_BLOB *name, DWORD *size)
+{
+    DWORD length = CertNameToStrW(X509_ASN_ENCODING, name, CERT_X500_NAME_STR, NULL, 0);
+    WCHAR *text = caller_alloc(length * sizeof(*text));
+
+    if (text) CertNameToStrW(X509_ASN_ENCODING, name, CERT_X500_NAME_STR, text, length);
+    *size = length * sizeof(*text);
+    return text;
+}
+
+static SECURITY_STATUS query_local_cert_info(struct context *context, void *buffer)
+{
+    const struct own_certificate *own = context->client.using;
+    SecPkgContext_CertInfo *info = buffer;
+    CERT_INFO *names;
+
+    if (!own) return SEC_E_NO_CREDENTIALS;
+    names = own->certificate->pCertInfo;
+    info->dwVersion = KERN_CONTEXT_CERT_INFO_V1;
+    info->pwszSubjectName = caller_name(&names->Subject, &info->cbSubjectName);
+    info->pwszIssuerName = caller_name(&names->Issuer, &info->cbIssuerName);
+    info->dwKeySize = CertGetPublicKeyLength(X509_ASN_ENCODING, &names->SubjectPublicKeyInfo);
+    if (info->pwszSubjectName && info->pwszIssuerName) return SEC_E_OK;
+    caller_free(info->pwszSubjectName);
+    caller_free(info->pwszIssuerName);
+    return SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* One block: the array, then the names. */
+static SECURITY_STATUS query_issuer_list(struct context *context, void *buffer)
+{
+    SecPkgContext_IssuerListInfoEx *list = buffer;
+    const struct span *issuers;
+    unsigned i, count = session_issuers(context->session, &issuers);
+    size_t size = count * sizeof(*list->aIssuers);
+    BYTE *at;
+
+    list->aIssuers = NULL;
+    list->cIssuers = 0;
+    if (!count) return SEC_E_OK;
+    for (i = 0; i < count; i++) size += issuers[i].size;
+    if (!(list->aIssuers = caller_alloc(size))) return SEC_E_INSUFFICIENT_MEMORY;
+    list->cIssuers = count;
+    at = (BYTE *)(list->aIssuers + count);
+    for (i = 0; i < count; i++)
+    {
+        list->aIssuers[i].cbData = (DWORD)issuers[i].size;
+        list->aIssuers[i].pbData = at;
+        memcpy(at, issuers[i].data, issuers[i].size);
+        at += issuers[i].size;
+    }
+    return SEC_E_OK;
+}
+
+/* --- what was negotiated -----------------------------------------------------------------------------------
+ */
+
 /* Bits of the peer's key. */
 static DWORD peer_key_bits(struct context *context)
 {
@@ -238,6 +341,13 @@ static const struct attribute
     { SECPKG_ATTR_ENDPOINT_BINDINGS,    "ENDPOINT_BINDINGS",    FALSE, query_endpoint_bindings },
     { SECPKG_ATTR_APPLICATION_PROTOCOL, "APPLICATION_PROTOCOL", FALSE, query_application_protocol },
     { SECPKG_ATTR_REMOTE_CERT_CONTEXT,  "REMOTE_CERT_CONTEXT",  TRUE,  query_remote_cert_context },
+    { SECPKG_ATTR_LOCAL_CERT_CONTEXT,   "LOCAL_CERT_CONTEXT",   FALSE, query_local_cert_context },
+    { SECPKG_ATTR_ISSUER_LIST_EX,       "ISSUER_LIST_EX",       TRUE,  query_issuer_list },
+    { SECPKG_ATTR_REMOTE_CERTIFICATES,  "REMOTE_CERTIFICATES",  TRUE,  query_remote_certificates },
+    { SECPKG_ATTR_LOCAL_CERT_INFO,      "LOCAL_CERT_INFO",      FALSE, query_local_cert_info },
+    { SECPKG_ATTR_REMOTE_CERT_CHAIN,    "REMOTE_CERT_CHAIN",    TRUE,  query_remote_cert_context },
+    { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
+    { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
     { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
     { SECPKG_ATTR_SESSION_INFO,         "SESSION_INFO",         FALSE, query_session_info },
     { SECPKG_ATTR_CIPHER_INFO,          "CIPHER_INFO",          FALSE, query_cipher_info },

@@ -78,6 +78,17 @@ static SECURITY_STATUS status_of_verdict(DWORD error)
     return SEC_E_CERT_UNKNOWN;
 }
 
+/* The first row with a status is the reason there is for it. */
+HRESULT certificates_reason(SECURITY_STATUS status)
+{
+    unsigned i;
+
+    if (!status) return S_OK;
+    for (i = 0; i < ARRAY_SIZE(verdicts); i++)
+        if (verdicts[i].status == status) return (HRESULT)verdicts[i].error;
+    return status;
+}
+
 /*
  * What the chain itself is reproached with. Wine's policy looks at some of it only: a chain whose issuer is
  * nowhere to be found passes it (tests/validation.c). The first row that applies is the reason.
@@ -173,7 +184,7 @@ static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host)
 }
 
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
-                                    struct span stapled)
+                                    struct span stapled, DWORD *trust)
 {
     static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH;
     char *usages[] = { server_auth };
@@ -191,14 +202,16 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *ta
     if (!CertGetCertificateChain(NULL, leaf, NULL, leaf->hCertStore, &para, build, NULL, &chain))
     {
         WARN("no chain could be built: %#lx\n", GetLastError());
+        *trust = CERT_TRUST_IS_PARTIAL_CHAIN;
         return SEC_E_CERT_UNKNOWN;
     }
+    *trust = chain->TrustStatus.dwErrorStatus;
     for (i = 0; i < TARGET_NAME_SIZE; i++) host[i] = (unsigned char)target->name[i];
     status = first_opinion(chain, named && target->kind == TARGET_HOST ? host : NULL);
     if (!status && named) status = check_name(leaf, target);
     if (!status) status = second_opinion(chain);
     if (!status) status = revocation_judge(chain, flags, stapled_status(chain, stapled));
-    if (status) WARN("refused: trust %#lx\n", (unsigned long)chain->TrustStatus.dwErrorStatus);
+    if (status) WARN("refused: trust %#lx\n", (unsigned long)*trust);
     CertFreeCertificateChain(chain);
     return status;
 }

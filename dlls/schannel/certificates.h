@@ -22,9 +22,12 @@ SECURITY_STATUS certificates_open(const struct span *chain, unsigned count, PCCE
  *
  * SEC_E_OK; SEC_E_UNTRUSTED_ROOT, SEC_E_WRONG_PRINCIPAL, SEC_E_CERT_EXPIRED, CRYPT_E_REVOKED,
  * CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_REVOCATION_OFFLINE, SEC_E_CERT_WRONG_USAGE; SEC_E_CERT_UNKNOWN for the
- * rest.
+ * rest. `trust` receives crypt32's CERT_TRUST_* bits of the chain.
  */
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
-                                    struct span stapled);
+                                    struct span stapled, DWORD *trust);
+
+/* The reason crypt32's policy would have given for a status of certificates_verify: S_OK, CERT_E_*, CRYPT_E_*. */
+HRESULT certificates_reason(SECURITY_STATUS status);
 
 #endif

@@ -90,21 +90,36 @@ static SECURITY_STATUS find_alpn(const SecBuffer *buffer, struct span *list)
 /* --- validation --------------------------------------------------------------------------------------------
  */
 
-/* Called by the session, in the middle of a handshake step. */
-static SECURITY_STATUS verify_peer(void *owner)
+static SECURITY_STATUS judge_peer(struct context *context, DWORD *trust)
 {
-    struct context *context = owner;
     struct span chain[PEER_CHAIN_MAX];
     PCCERT_CONTEXT leaf;
     SECURITY_STATUS status;
 
-    if (context->validated_by_caller) return SEC_E_OK;
-    status = certificates_open(chain, session_peer_chain(context->session, chain), &leaf);
-    if (status) return SEC_E_CERT_UNKNOWN;
+    if (certificates_open(chain, session_peer_chain(context->session, chain), &leaf)) return SEC_E_CERT_UNKNOWN;
     status = certificates_verify(leaf, &context->target, context->credentials->flags,
-                                 session_stapled(context->session));
+                                 session_stapled(context->session), trust);
     CertFreeCertificateContext(leaf);
     return status;
+}
+
+/* Called by the session, in the middle of a handshake step. */
+static SECURITY_STATUS verify_peer(void *owner)
+{
+    struct context *context = owner;
+    DWORD trust;
+
+    return context->validated_by_caller ? SEC_E_OK : judge_peer(context, &trust);
+}
+
+SECURITY_STATUS context_check_peer(struct context *context, DWORD *trust, HRESULT *verdict)
+{
+    struct span chain[PEER_CHAIN_MAX];
+
+    if (!session_peer_chain(context->session, chain)) return SEC_E_NO_CREDENTIALS;
+    *trust = 0;
+    *verdict = certificates_reason(judge_peer(context, trust));
+    return SEC_E_OK;
 }
 
 /* --- our certificate ---------------------------------------------------------------------------------------
@@ -167,7 +182,8 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     context->object.destroy = context_destroy;
     context->requirements = requirements;
     context->validated_by_caller =
-        credentials->flags & SCH_CRED_MANUAL_CRED_VALIDATION || requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
+        credentials->flags & (SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_DEFERRED_CRED_VALIDATION) ||
+        requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
     object_acquire(&credentials->object);
     context->credentials = credentials;
 

@@ -371,6 +371,9 @@ static BOOL decrypt_cng(struct key *key, struct span cipher, uint8_t *plain, siz
  * does not show its public half is believed. */
 static BOOL is_cng_key_of(NCRYPT_KEY_HANDLE key, PCCERT_CONTEXT certificate)
 {
+    /* Wine's bcrypt does not know the first, which is whatever the key is. */
+    static const WCHAR *const kinds[] = { BCRYPT_PUBLIC_KEY_BLOB, BCRYPT_RSAPUBLIC_BLOB,
+                                          BCRYPT_ECCPUBLIC_BLOB };
     const CRYPT_BIT_BLOB *public = &certificate->pCertInfo->SubjectPublicKeyInfo.PublicKey;
     union
     {
@@ -380,10 +383,11 @@ static BOOL is_cng_key_of(NCRYPT_KEY_HANDLE key, PCCERT_CONTEXT certificate)
     } blob;
     size_t at, numbers;
     DWORD size = 0;
+    unsigned i;
 
-    if (NCryptExportKey(key, 0, BCRYPT_PUBLIC_KEY_BLOB, NULL, blob.bytes, sizeof(blob), &size, 0))
-        return TRUE;
-    if (size < sizeof(BCRYPT_ECCKEY_BLOB)) return TRUE;
+    for (i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (!NCryptExportKey(key, 0, kinds[i], NULL, blob.bytes, sizeof(blob), &size, 0)) break;
+    if (i == ARRAY_SIZE(kinds) || size < sizeof(BCRYPT_ECCKEY_BLOB)) return TRUE;
     /* At its end: an RSA modulus, or both coordinates of a point. */
     numbers =
         blob.any.Magic == BCRYPT_RSAPUBLIC_MAGIC ? blob.rsa.cbModulus : size - sizeof(BCRYPT_ECCKEY_BLOB);
@@ -437,7 +441,7 @@ static BOOL sign(void *context, enum signature_scheme id, struct span hash, uint
     struct key *key = context;
     const struct scheme *scheme = scheme_find(key, id);
 
-    if (!scheme || hash.size != scheme->size) return FALSE;
+    if (!scheme || hash.size != scheme->size || !can_sign(key, id)) return FALSE;
     if (key->cng) return sign_cng(key, scheme, hash, signature, size);
     if (capi_knows(key, scheme)) return sign_capi(key, scheme, hash, signature, size);
     return key->exported && sign_cng(key, scheme, hash, signature, size);

@@ -47,23 +47,99 @@ static unsigned list_chain(PCCERT_CONTEXT certificate, PCCERT_CHAIN_CONTEXT buil
     return count;
 }
 
+/* Where intermediates are looked for: the certificate's own store, and the system's as they are now. crypt32
+ * looks there itself, but Wine's goes on with what it found there when the process first asked it for a
+ * chain. */
+static HCERTSTORE open_issuers(PCCERT_CONTEXT certificate)
+{
+    static const DWORD places[] = { CERT_SYSTEM_STORE_CURRENT_USER, CERT_SYSTEM_STORE_LOCAL_MACHINE };
+    HCERTSTORE all = CertOpenStore(CERT_STORE_PROV_COLLECTION, 0, 0, 0, NULL), store;
+    unsigned i;
+
+    if (!all) return NULL;
+    if (certificate->hCertStore) CertAddStoreToCollection(all, certificate->hCertStore, 0, 0);
+    for (i = 0; i < ARRAY_SIZE(places); i++)
+    {
+        store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0,
+                              places[i] | CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG, L"CA");
+        if (!store) continue;
+        CertAddStoreToCollection(all, store, 0, 0);
+        CertCloseStore(store, 0);
+    }
+    return all;
+}
+
 static SECURITY_STATUS create_identity(struct own_certificate *own, DWORD flags)
 {
     CERT_CHAIN_PARA para = { .cbSize = sizeof(para) };
+    HCERTSTORE issuers = open_issuers(own->certificate);
     struct span chain[IDENTITY_CHAIN_MAX];
     PCCERT_CHAIN_CONTEXT built = NULL;
     struct identity_key key;
     SECURITY_STATUS status;
     unsigned count;
 
-    if (!CertGetCertificateChain(NULL, own->certificate, NULL, own->certificate->hCertStore, &para,
+    if (!CertGetCertificateChain(NULL, own->certificate, NULL, issuers, &para,
                                  CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL, NULL, &built))
         WARN("no chain could be built for our own certificate: %#lx\n", GetLastError());
     count = list_chain(own->certificate, built, flags, chain);
     key_describe(own->key, &key);
     status = identity_create(chain, count, &key, &own->identity);
     if (built) CertFreeCertificateChain(built);
+    if (issuers) CertCloseStore(issuers, 0);
     return status;
+}
+
+/* --- whose key it is
+ * ----------------------------------------------------------------------------------------- */
+
+/* Whether `authority` is above the certificate, as far as the names in the store tell. */
+static BOOL descends(PCCERT_CONTEXT certificate, PCCERT_CONTEXT authority)
+{
+    PCCERT_CONTEXT at = CertDuplicateCertificateContext(certificate), next;
+    BOOL does = FALSE;
+    unsigned i;
+
+    for (i = 0; at && !does && i < IDENTITY_CHAIN_MAX && !is_root(at); i++)
+    {
+        does = CertCompareCertificateName(X509_ASN_ENCODING, &at->pCertInfo->Issuer,
+                                          &authority->pCertInfo->Subject);
+        next = CertFindCertificateInStore(certificate->hCertStore, X509_ASN_ENCODING, 0,
+                                          CERT_FIND_SUBJECT_NAME, &at->pCertInfo->Issuer, NULL);
+        CertFreeCertificateContext(at);
+        at = next;
+    }
+    if (at) CertFreeCertificateContext(at);
+    return does;
+}
+
+/*
+ * Wine's PFXImportCertStore says of each certificate in the file that the key is its own, and an authority's
+ * is what a program finds first. What it means is the certificate below it that the key really belongs to.
+ */
+static SECURITY_STATUS open_below(PCCERT_CONTEXT authority, struct own_certificate *own)
+{
+    PCCERT_CONTEXT certificate = NULL;
+
+    while ((certificate = CertEnumCertificatesInStore(authority->hCertStore, certificate)))
+    {
+        if (!is_certificate(certificate) || !descends(certificate, authority) ||
+            key_open(certificate, &own->key))
+            continue;
+        own->certificate = certificate;
+        return SEC_E_OK;
+    }
+    return SEC_E_UNKNOWN_CREDENTIALS;
+}
+
+static SECURITY_STATUS open_key(PCCERT_CONTEXT certificate, struct own_certificate *own)
+{
+    SECURITY_STATUS status = key_open(certificate, &own->key);
+
+    if (status == SEC_E_UNKNOWN_CREDENTIALS && certificate->hCertStore) return open_below(certificate, own);
+    if (status) return status;
+    own->certificate = CertDuplicateCertificateContext(certificate);
+    return SEC_E_OK;
 }
 
 SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_certificate *own)
@@ -72,8 +148,7 @@ SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_cer
 
     memset(own, 0, sizeof(*own));
     if (!is_certificate(certificate)) return SEC_E_UNKNOWN_CREDENTIALS;
-    if (!(own->certificate = CertDuplicateCertificateContext(certificate))) return SEC_E_INSUFFICIENT_MEMORY;
-    status = key_open(own->certificate, &own->key);
+    status = open_key(certificate, own);
     if (!status) status = create_identity(own, flags);
     if (status) own_close(own);
     return status;
