@@ -43,7 +43,8 @@
 #define CALG_ECDSA 0x00002203
 #endif
 
-/* What a deferred validation found (schannel.h of the Windows 11 SDK: SecPkgContext_CertificateValidationResult). */
+/* What a deferred validation found (schannel.h of the Windows 11 SDK:
+ * SecPkgContext_CertificateValidationResult). */
 struct certificate_validation_result
 {
     DWORD chain_error_status;    /* CERT_TRUST_* */

@@ -125,6 +125,7 @@ SECURITY_STATUS pair_handshake(struct session *session, struct peer *peer)
         status = session_handshake(session, &input);
         peer_output_taken(peer);
         if (FAILED(status) && status != SEC_E_INCOMPLETE_MESSAGE) return status;
+        if (status == SEC_I_INCOMPLETE_CREDENTIALS) return status;
         peer_feed(peer, session_output(session));
         session_output_taken(session);
         if (!peer->done) peer_handshake(peer);

@@ -86,6 +86,38 @@ static void test_the_servers_certificate_brings_its_chain(void)
     CertFreeCertificateContext(leaf);
 }
 
+static void test_the_servers_chain_as_a_blob(void)
+{
+    SecPkgContext_Certificates blob = { 0 };
+    PCCERT_CONTEXT leaf = NULL, chain = NULL;
+    struct client client;
+    DWORD i, size, at = 0;
+
+    ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf),
+              SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CHAIN, &chain),
+              SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERTIFICATES, &blob),
+              SEC_E_OK);
+    client_close(&client);
+    ok(CertCompareCertificate(X509_ASN_ENCODING, leaf->pCertInfo, chain->pCertInfo), "another leaf\n");
+    ok(blob.cCertificates == 2, "%lu certificates\n", blob.cCertificates);
+    for (i = 0; i < blob.cCertificates && at + sizeof(size) <= blob.cbCertificateChain; i++)
+    {
+        memcpy(&size, blob.pbCertificateChain + at, sizeof(size));
+        at += sizeof(size) + size;
+        if (!i)
+            ok(size == leaf->cbCertEncoded &&
+                   !memcmp(blob.pbCertificateChain + sizeof(size), leaf->pbCertEncoded, size),
+               "the leaf is not in front\n");
+    }
+    ok(at == blob.cbCertificateChain, "%lu of %lu bytes\n", at, blob.cbCertificateChain);
+    ok_status(sspi->FreeContextBuffer(blob.pbCertificateChain), SEC_E_OK);
+    CertFreeCertificateContext(leaf);
+    CertFreeCertificateContext(chain);
+}
+
 static void test_before_the_handshake_is_done(void)
 {
     PCCERT_CONTEXT certificate;
@@ -237,6 +269,7 @@ START_TEST(sspi_attributes)
     if (!sspi_open()) return;
     RUN(test_connection_and_cipher_info);
     RUN(test_the_servers_certificate_brings_its_chain);
+    RUN(test_the_servers_chain_as_a_blob);
     RUN(test_before_the_handshake_is_done);
     RUN(test_attributes_that_are_not_schannels);
     RUN(test_application_protocols);

@@ -100,6 +100,48 @@ static void test_a_credential_of_nothing_validates_too(void)
     }
 }
 
+/* A program that wants to know what is wrong before it decides (msquic). */
+static void test_deferred_validation_tells_its_reason(void)
+{
+    static const struct
+    {
+        const char *peer;
+        const WCHAR *target;
+        HRESULT reason;
+        DWORD trust; /* one bit of what crypt32 says of the chain */
+    } reasons[] = {
+        { "PEER_OPENSSL", L"localhost", S_OK, 0 },
+        { "PEER_OPENSSL", L"example.org", CERT_E_CN_NO_MATCH, 0 },
+        { "PEER_UNTRUSTED", L"localhost", CERT_E_UNTRUSTEDROOT, CERT_TRUST_IS_PARTIAL_CHAIN },
+        { "PEER_SELFSIGNED", L"localhost", CERT_E_UNTRUSTEDROOT, CERT_TRUST_IS_UNTRUSTED_ROOT },
+        { "PEER_EXPIRED", L"localhost", CERT_E_EXPIRED, CERT_TRUST_IS_NOT_TIME_VALID },
+    };
+    static const ULONG attributes[] = { SECPKG_ATTR_CERT_CHECK_RESULT, SECPKG_ATTR_CERT_CHECK_RESULT_INPROC };
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(reasons); i++)
+        for (j = 0; j < ARRAY_SIZE(attributes); j++)
+        {
+            struct certificate_validation_result result = { 1, 1 };
+            struct client client;
+
+            client_acquire_flags(&client, 0, TRUE,
+                                 SCH_CRED_DEFERRED_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS);
+            client.target = reasons[i].target;
+            client_connect(&client, peer_port(reasons[i].peer));
+            ok_status(client_handshake(&client), SEC_E_OK);
+            ok_status(sspi->QueryContextAttributesW(&client.context, attributes[j], &result), SEC_E_OK);
+            ok(result.verify_chain_status == reasons[i].reason, "%s: %#lx\n", reasons[i].peer,
+               result.verify_chain_status);
+            ok((result.chain_error_status & reasons[i].trust) == reasons[i].trust, "%s: trust %#lx\n",
+               reasons[i].peer, result.chain_error_status);
+            if (!reasons[i].trust)
+                ok(!result.chain_error_status, "%s: trust %#lx\n", reasons[i].peer,
+                   result.chain_error_status);
+            client_close(&client);
+        }
+}
+
 static BOOL asks_for_status(DWORD flags)
 {
     struct client client;
@@ -127,6 +169,7 @@ START_TEST(sspi_validation)
 {
     if (!sspi_open()) return;
     RUN(test_each_chain_gets_its_verdict);
+    RUN(test_deferred_validation_tells_its_reason);
     RUN(test_a_stapled_answer_is_asked_for_with_revocation_only);
     RUN(test_a_credential_of_nothing_validates_too);
 }

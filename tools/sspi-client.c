@@ -18,6 +18,8 @@ struct options
     const WCHAR *host, *port, *path; /* of the URL */
     const WCHAR *name;               /* --name: what the certificate has to be for */
     const WCHAR *output;             /* --output: file for the body */
+    const WCHAR *certificate;        /* --cert: a PFX file, for servers that ask for a certificate */
+    const WCHAR *password;           /* --password: of that file */
     char alpn[256];                  /* --alpn: names, each after its length */
     unsigned alpn_size;
     DWORD protocols; /* --protocols: SP_PROT_*_CLIENT; 0: what is enabled */
@@ -35,6 +37,8 @@ struct connection
     CredHandle credential;
     CtxtHandle context;
     BOOL has_credential, has_context;
+    PCCERT_CONTEXT certificate; /* of --cert */
+    BOOL asked;                 /* the server wants one that we do not have */
     SecPkgContext_StreamSizes sizes;
     BYTE *received; /* what came and is not used yet */
     DWORD received_size, received_room;
@@ -101,6 +105,8 @@ static int usage(void)
           "  --alpn LIST        application protocols to offer, such as h2,http/1.1\n"
           "  --name NAME        the name the certificate has to be for (default: HOST)\n"
           "  --output FILE      write the answer's body there\n"
+          "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
+          "  --password TEXT    of that file\n"
           "  --chunk BYTES      receive no more than that at once\n"
           "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
           "  --direct           load schannel.dll itself instead of going through secur32\n"
@@ -198,6 +204,10 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.name = argv[++i];
         else if (!wcscmp(argv[i], L"--output"))
             options.output = argv[++i];
+        else if (!wcscmp(argv[i], L"--cert"))
+            options.certificate = argv[++i];
+        else if (!wcscmp(argv[i], L"--password"))
+            options.password = argv[++i];
         else if (!wcscmp(argv[i], L"--chunk"))
             options.chunk = wcstoul(argv[++i], NULL, 10);
         else if (!wcscmp(argv[i], L"--protocols"))
@@ -279,6 +289,38 @@ static void keep(struct connection *connection, DWORD size)
     connection->received_size = size;
 }
 
+/* The contents of a file, which the caller frees. */
+static BYTE *read_file(const WCHAR *path, DWORD *size)
+{
+    FILE *file = _wfopen(path, L"rb");
+    BYTE *data = NULL;
+    long length;
+
+    if (!file) return NULL;
+    if (!fseek(file, 0, SEEK_END) && (length = ftell(file)) > 0 && !fseek(file, 0, SEEK_SET) &&
+        (data = malloc((size_t)length)))
+        *size = (DWORD)fread(data, 1, (size_t)length, file);
+    fclose(file);
+    return data;
+}
+
+/* The certificate of --cert. Its key may be exported: what Wine's provider cannot sign, others then can. */
+static BOOL load_certificate(struct connection *connection)
+{
+    CRYPT_DATA_BLOB blob = { 0, NULL };
+    HCERTSTORE store;
+
+    if (!(blob.pbData = read_file(options.certificate, &blob.cbData))) return FALSE;
+    store = PFXImportCertStore(&blob, options.password ? options.password : L"",
+                               PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    free(blob.pbData);
+    if (!store) return FALSE;
+    connection->certificate =
+        CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_ANY, NULL, NULL);
+    CertCloseStore(store, 0);
+    return connection->certificate != NULL;
+}
+
 static SECURITY_STATUS acquire(struct connection *connection)
 {
     DWORD flags = SCH_CRED_NO_DEFAULT_CREDS | SCH_USE_STRONG_CRYPTO |
@@ -291,6 +333,12 @@ static SECURITY_STATUS acquire(struct connection *connection)
     WCHAR package[] = UNISP_NAME_W;
     SECURITY_STATUS status;
 
+    if (options.certificate)
+    {
+        if (!load_certificate(connection)) return SEC_E_UNKNOWN_CREDENTIALS;
+        old.cCreds = new.cCreds = 1;
+        old.paCred = new.paCred = &connection->certificate;
+    }
     if (options.protocols)
     {
         new.cTlsParameters = 1;
@@ -319,7 +367,8 @@ static DWORD make_alpn(BYTE *memory)
 
 /*
  * One step: gives the bytes that came, sends what is to be sent. The caller goes on while the status is
- * SEC_I_CONTINUE_NEEDED or SEC_E_INCOMPLETE_MESSAGE.
+ * SEC_I_CONTINUE_NEEDED or SEC_E_INCOMPLETE_MESSAGE; or, at once and so without a certificate,
+ * SEC_I_INCOMPLETE_CREDENTIALS.
  */
 static SECURITY_STATUS step(struct connection *connection)
 {
@@ -347,7 +396,7 @@ static SECURITY_STATUS step(struct connection *connection)
         0, 0, in_desc.cBuffers ? &in_desc : NULL, 0, &connection->context, &out_desc, &attributes, NULL);
     if (!connection->has_context)
         connection->has_context = status == SEC_I_CONTINUE_NEEDED;
-    else if (status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED)
+    else if (!FAILED(status))
         keep(connection, in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0);
 
     if (out[0].cbBuffer && out[0].pvBuffer && status != SEC_E_INCOMPLETE_MESSAGE)
@@ -364,9 +413,12 @@ static SECURITY_STATUS handshake(struct connection *connection)
 {
     SECURITY_STATUS status = step(connection);
 
-    while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
+    while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
+           status == SEC_I_INCOMPLETE_CREDENTIALS)
     {
-        if ((status == SEC_E_INCOMPLETE_MESSAGE || !connection->received_size) && !receive(connection))
+        if (status == SEC_I_INCOMPLETE_CREDENTIALS)
+            connection->asked = TRUE;
+        else if ((status == SEC_E_INCOMPLETE_MESSAGE || !connection->received_size) && !receive(connection))
         {
             fputs("the server closed the connection during the handshake\n", stderr);
             return SEC_E_INTERNAL_ERROR;
@@ -469,6 +521,18 @@ static void print_chain(struct connection *connection)
     CertFreeCertificateContext(leaf);
 }
 
+/* Ours, if the server asked for one. */
+static void print_own_certificate(struct connection *connection)
+{
+    PCCERT_CONTEXT own;
+
+    if (connection->asked) printf("client          the server asked for a certificate and got none\n");
+    if (connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &own))
+        return;
+    print_name("client          ", &own->pCertInfo->Subject);
+    CertFreeCertificateContext(own);
+}
+
 static void print_negotiated(struct connection *connection)
 {
     SecPkgContext_ConnectionInfo info = { 0 };
@@ -496,6 +560,7 @@ static void print_negotiated(struct connection *connection)
         printf("alpn            none\n");
     printf("validation      %s\n", options.insecure ? "none (--insecure)" : "by Schannel");
     print_chain(connection);
+    print_own_certificate(connection);
 }
 
 /* --- data --------------------------------------------------------------------------------------------------
@@ -684,6 +749,7 @@ int wmain(int argc, WCHAR **argv)
 
     if (connection.has_context) connection.sspi->DeleteSecurityContext(&connection.context);
     if (connection.has_credential) connection.sspi->FreeCredentialsHandle(&connection.credential);
+    if (connection.certificate) CertFreeCertificateContext(connection.certificate);
     if (connection.socket != INVALID_SOCKET) closesocket(connection.socket);
     if (file && fclose(file)) result = 1;
     free(connection.received);

@@ -50,7 +50,8 @@ static SECURITY_STATUS query_remote_cert_context(struct context *context, void *
     return open_peer(context, buffer);
 }
 
-/* A blob of what the peer sent: the size of a certificate in the machine's order, its DER, and so on (msquic reads it so). */
+/* A blob of what the peer sent: the size of a certificate in the machine's order, its DER, and so on (msquic
+ * reads it so). */
 static SECURITY_STATUS query_remote_certificates(struct context *context, void *buffer)
 {
     struct span chain[PEER_CHAIN_MAX];

@@ -27,7 +27,8 @@ SECURITY_STATUS certificates_open(const struct span *chain, unsigned count, PCCE
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
                                     struct span stapled, DWORD *trust);
 
-/* The reason crypt32's policy would have given for a status of certificates_verify: S_OK, CERT_E_*, CRYPT_E_*. */
+/* The reason crypt32's policy would have given for a status of certificates_verify: S_OK, CERT_E_*,
+ * CRYPT_E_*. */
 HRESULT certificates_reason(SECURITY_STATUS status);
 
 #endif

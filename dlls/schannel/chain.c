@@ -84,7 +84,7 @@ BOOL chain_is_for(struct span leaf, const char *name, BOOL address)
 }
 
 /* A response without nextUpdate is believed for this long, in seconds. */
-#define STAPLED_LIFETIME (3 * 24 * 3600)
+#define STAPLED_LIFETIME 259200 /* three days */
 
 static enum stapled_status read_response(gnutls_ocsp_resp_t response, gnutls_x509_crt_t leaf)
 {

@@ -96,7 +96,8 @@ static SECURITY_STATUS judge_peer(struct context *context, DWORD *trust)
     PCCERT_CONTEXT leaf;
     SECURITY_STATUS status;
 
-    if (certificates_open(chain, session_peer_chain(context->session, chain), &leaf)) return SEC_E_CERT_UNKNOWN;
+    if (certificates_open(chain, session_peer_chain(context->session, chain), &leaf))
+        return SEC_E_CERT_UNKNOWN;
     status = certificates_verify(leaf, &context->target, context->credentials->flags,
                                  session_stapled(context->session), trust);
     CertFreeCertificateContext(leaf);

@@ -112,8 +112,8 @@ SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct
                              struct handshake_output *output, ULONG *attributes);
 
 /*
- * Judges the peer's chain as automatic validation would: CERT_TRUST_* bits of the chain, and S_OK or the policy's
- * reason, a CERT_E_* or CRYPT_E_*. SEC_E_NO_CREDENTIALS: it has sent none. Needs both locks.
+ * Judges the peer's chain as automatic validation would: CERT_TRUST_* bits of the chain, and S_OK or the
+ * policy's reason, a CERT_E_* or CRYPT_E_*. SEC_E_NO_CREDENTIALS: it has sent none. Needs both locks.
  */
 SECURITY_STATUS context_check_peer(struct context *context, DWORD *trust, HRESULT *verdict);
 

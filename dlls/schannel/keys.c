@@ -379,7 +379,7 @@ static BOOL is_cng_key_of(NCRYPT_KEY_HANDLE key, PCCERT_CONTEXT certificate)
     {
         BCRYPT_KEY_BLOB any;
         BCRYPT_RSAKEY_BLOB rsa;
-        BYTE bytes[sizeof(BCRYPT_RSAKEY_BLOB) + 2 * SIGNATURE_MAX];
+        BYTE bytes[sizeof(BCRYPT_RSAKEY_BLOB) + SIGNATURE_MAX];
     } blob;
     size_t at, numbers;
     DWORD size = 0;
