@@ -12,18 +12,19 @@
 #define RETRIEVE_TIMEOUT 15000 /* ms, as crypt32's */
 #define DOUBT            (CERT_TRUST_REVOCATION_STATUS_UNKNOWN | CERT_TRUST_IS_OFFLINE_REVOCATION)
 
-/* cryptnet.dll is loaded when a list is wanted for the first time: few programs ever do. */
+/* cryptnet.dll, which stays loaded, is loaded when a list is wanted for the first time: few programs ever do.
+ */
 static BOOL(WINAPI *get_url)(LPCSTR, void *, DWORD, PCRYPT_URL_ARRAY, DWORD *, void *, DWORD *, void *);
 static BOOL(WINAPI *retrieve)(LPCWSTR, LPCSTR, DWORD, DWORD, void **, HANDLE, void *, void *, void *);
 
+static HMODULE cryptnet;
+
 static BOOL CALLBACK load_cryptnet(INIT_ONCE *once, void *parameter, void **result)
 {
-    HMODULE cryptnet = LoadLibraryW(L"cryptnet.dll");
-
     (void)once;
     (void)parameter;
     (void)result;
-    if (!cryptnet) return FALSE;
+    if (!(cryptnet = LoadLibraryW(L"cryptnet.dll"))) return FALSE;
     get_url = (void *)GetProcAddress(cryptnet, "CryptGetObjectUrl");
     retrieve = (void *)GetProcAddress(cryptnet, "CryptRetrieveObjectByUrlW");
     return get_url && retrieve;
