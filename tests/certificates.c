@@ -203,7 +203,7 @@ static void test_what_is_no_certificate(void)
 
 START_TEST(certificates)
 {
-    session_library_open();
+    profile_library_open();
     RUN(test_each_chain_gets_its_verdict);
     RUN(test_the_name_may_go_unchecked_and_nothing_else);
     RUN(test_revocation_is_looked_at_when_asked_for);

@@ -206,11 +206,11 @@ static SECURITY_STATUS once(struct chooser *chooser, DWORD protocols, unsigned *
     struct session_config config = { .choose = choose, .owner = chooser };
     SECURITY_STATUS status = SEC_E_INTERNAL_ERROR;
     struct peer *peer = peer_create(EVERYTHING);
-    struct session_profile *profile;
+    struct profile *profile;
     struct session *session;
     unsigned turns;
 
-    ok_status(session_profile_create(protocols, &profile), SEC_E_OK);
+    ok_status(profile_create(protocols, &profile), SEC_E_OK);
     config.profile = profile;
     ok_status(session_create(&config, &session), SEC_E_OK);
     gnutls_certificate_server_set_request(peer->tls, GNUTLS_CERT_REQUEST);
@@ -225,7 +225,7 @@ static SECURITY_STATUS once(struct chooser *chooser, DWORD protocols, unsigned *
         *alert = gnutls_alert_get(peer->tls);
     }
     session_destroy(session);
-    session_profile_destroy(profile);
+    profile_destroy(profile);
     peer_destroy(peer);
     return status;
 }
@@ -399,7 +399,7 @@ static void test_what_is_no_certificate(void)
 
 START_TEST(identity)
 {
-    if (!session_library_open()) return;
+    if (!profile_library_open()) return;
     RUN(test_keys_of_every_kind_sign_handshakes);
     RUN(test_only_what_a_key_can_do_is_used);
     RUN(test_numbers_with_zeros_in_front);

@@ -89,7 +89,7 @@ static void test_no_known_protocol_is_no_string(void)
 
 START_TEST(priority)
 {
-    session_library_open();
+    profile_library_open();
     RUN(test_the_suites_are_those_of_windows_11);
     RUN(test_only_tls13_suites_for_tls13_alone);
     RUN(test_sha1_signatures_come_with_old_versions_only);

@@ -20,7 +20,7 @@ static SECURITY_STATUS verify(void *owner)
 
 struct pair
 {
-    struct session_profile *profile;
+    struct profile *profile;
     struct session *session;
     struct peer *peer;
 };
@@ -30,7 +30,7 @@ static void pair_open(struct pair *pair, DWORD protocols, const char *priority)
     struct session_config config = { .server_name = "localhost", .verify = verify };
 
     verdict = SEC_E_OK;
-    ok_status(session_profile_create(protocols, &pair->profile), SEC_E_OK);
+    ok_status(profile_create(protocols, &pair->profile), SEC_E_OK);
     config.profile = pair->profile;
     ok_status(session_create(&config, &pair->session), SEC_E_OK);
     pair->peer = peer_create(priority);
@@ -40,7 +40,7 @@ static void pair_open(struct pair *pair, DWORD protocols, const char *priority)
 static void pair_close(struct pair *pair)
 {
     session_destroy(pair->session);
-    session_profile_destroy(pair->profile);
+    profile_destroy(pair->profile);
     peer_destroy(pair->peer);
 }
 
@@ -508,7 +508,7 @@ static void test_a_session_does_not_wait_for_bytes_in_parts(void)
 
 START_TEST(session)
 {
-    session_library_open();
+    profile_library_open();
     RUN(test_what_is_no_record_is_told_apart);
     RUN(test_every_kind_of_suite_carries_data_both_ways);
     RUN(test_sealed_parts_may_lie_apart);

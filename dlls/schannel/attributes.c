@@ -89,7 +89,7 @@ static SECURITY_STATUS query_cert_check_result(struct context *context, void *bu
 
 static SECURITY_STATUS query_local_cert_context(struct context *context, void *buffer)
 {
-    const struct own_certificate *own = context->client.using;
+    const struct own_certificate *own = context_own_certificate(context);
 
     if (!own) return SEC_E_NO_CREDENTIALS;
     *(PCCERT_CONTEXT *)buffer = CertDuplicateCertificateContext(own->certificate);
@@ -109,7 +109,7 @@ static WCHAR *caller_name(CERT_NAME_BLOB *name, DWORD *size)
 
 static SECURITY_STATUS query_local_cert_info(struct context *context, void *buffer)
 {
-    const struct own_certificate *own = context->client.using;
+    const struct own_certificate *own = context_own_certificate(context);
     SecPkgContext_CertInfo *info = buffer;
     CERT_INFO *names;
 
@@ -154,13 +154,19 @@ static SECURITY_STATUS query_issuer_list(struct context *context, void *buffer)
 /* --- what was negotiated -----------------------------------------------------------------------------------
  */
 
-/* Bits of the peer's key. */
-static DWORD peer_key_bits(struct context *context)
+/* The certificate of whoever is the server; the caller frees it. */
+static SECURITY_STATUS open_server(struct context *context, PCCERT_CONTEXT *leaf)
+{
+    return context->server ? query_local_cert_context(context, leaf) : open_peer(context, leaf);
+}
+
+/* Bits of the server's key. */
+static DWORD server_key_bits(struct context *context)
 {
     PCCERT_CONTEXT leaf;
     DWORD bits;
 
-    if (open_peer(context, &leaf)) return 0;
+    if (open_server(context, &leaf)) return 0;
     bits = CertGetPublicKeyLength(X509_ASN_ENCODING, &leaf->pCertInfo->SubjectPublicKeyInfo);
     CertFreeCertificateContext(leaf);
     return bits;
@@ -178,7 +184,7 @@ static SECURITY_STATUS query_connection_info(struct context *context, void *buff
     info->aiHash = suite->hash->algorithm;
     info->dwHashStrength = suite->cipher->mode == SUITE_AEAD ? 0 : suite->hash->bits;
     info->aiExch = suite->exchange->algorithm;
-    info->dwExchStrength = info->aiExch == CALG_RSA_KEYX ? peer_key_bits(context)
+    info->dwExchStrength = info->aiExch == CALG_RSA_KEYX ? server_key_bits(context)
                            : info->aiExch                ? facts->exchange_bits
                                                          : 0;
     return SEC_E_OK;
@@ -311,7 +317,7 @@ static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *bu
     DWORD size = sizeof(hash);
     unsigned i;
 
-    if (open_peer(context, &leaf)) return SEC_E_NO_CREDENTIALS;
+    if (open_server(context, &leaf)) return SEC_E_NO_CREDENTIALS;
     for (i = 0; i < ARRAY_SIZE(endpoint_hashes); i++)
     {
         if (strcmp(leaf->pCertInfo->SignatureAlgorithm.pszObjId, endpoint_hashes[i].signature)) continue;

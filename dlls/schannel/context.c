@@ -169,40 +169,100 @@ void context_supply(struct context *context, struct credentials *credentials)
 /* --- birth -------------------------------------------------------------------------------------------------
  */
 
+/* What both sides have; the session is still to come. */
+static struct context *create(struct credentials *credentials, ULONG requirements)
+{
+    struct context *context = calloc(1, sizeof(*context));
+
+    if (!context) return NULL;
+    context->object.kind = OBJECT_CONTEXT;
+    context->object.destroy = context_destroy;
+    context->requirements = requirements;
+    object_acquire(&credentials->object);
+    context->credentials = credentials;
+    return context;
+}
+
+static SECURITY_STATUS open_session(struct context *context, struct session_config *config,
+                                    struct context **out)
+{
+    SECURITY_STATUS status;
+
+    config->profile = context->credentials->profile;
+    config->owner = context;
+    if ((status = session_create(config, &context->session)))
+        context_release(context);
+    else
+        *out = context;
+    return status;
+}
+
 SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
                                const struct handshake_input *input, struct context **out)
 {
-    struct session_config config = { .profile = credentials->profile };
+    struct session_config config = { .verify = verify_peer, .choose = choose_certificate };
     struct context *context;
     SECURITY_STATUS status;
 
     if (!credentials->profile) return SEC_E_ALGORITHM_MISMATCH;
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
-    if (!(context = calloc(1, sizeof(*context)))) return SEC_E_INSUFFICIENT_MEMORY;
-    context->object.kind = OBJECT_CONTEXT;
-    context->object.destroy = context_destroy;
-    context->requirements = requirements;
+    if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
     context->validated_by_caller =
         credentials->flags & (SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_DEFERRED_CRED_VALIDATION) ||
         requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
-    object_acquire(&credentials->object);
-    context->credentials = credentials;
-
     target_parse(target, &context->target);
     if (context->target.kind == TARGET_HOST) config.server_name = context->target.name;
     /* Windows asks for a stapled response when the program asks for revocation (dotnet/runtime:
      * SslStreamPal.Windows.cs). */
     config.status_request = revocation_chain_flags(credentials->flags) != 0;
-    config.verify = verify_peer;
-    config.choose = choose_certificate;
-    config.owner = context;
-    if ((status = session_create(&config, &context->session))) goto done;
-    *out = context;
-    context = NULL;
+    return open_session(context, &config, out);
+}
 
-done:
-    context_release(context);
-    return status;
+/* What a client brings as its certificate is the program's to judge (Microsoft: "Performing Authentication
+ * Using Schannel"): there is no verify. */
+SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
+                               const struct handshake_input *input, struct context **out)
+{
+    struct session_config config = { .server = TRUE };
+    struct context *context;
+    SECURITY_STATUS status;
+
+    if (!credentials->profile) return SEC_E_ALGORITHM_MISMATCH;
+    if (!credentials->own_count) return SEC_E_NO_CREDENTIALS;
+    if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
+    if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
+    context->server = TRUE;
+    config.ask_for_certificate = (requirements & ASC_REQ_MUTUAL_AUTH) != 0;
+    config.tickets = (requirements & ASC_REQ_SESSION_TICKET) != 0;
+    return open_session(context, &config, out);
+}
+
+SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input)
+{
+    SECURITY_STATUS status;
+    struct span list;
+
+    if (!context->server || context->answered || context->state != CONTEXT_HANDSHAKING) return SEC_E_OK;
+    if ((status = find_alpn(input->application_protocols, &list))) return status;
+    return session_offer_protocols(context->session, list);
+}
+
+const struct own_certificate *context_own_certificate(const struct context *context)
+{
+    const struct credentials *credentials = context->credentials;
+    struct span own;
+    DWORD i;
+
+    if (!context->server) return context->client.using;
+    own = session_own_certificate(context->session);
+    for (i = 0; i < credentials->own_count; i++)
+    {
+        PCCERT_CONTEXT certificate = credentials->own[i].certificate;
+
+        if (certificate->cbCertEncoded == own.size && !memcmp(certificate->pbCertEncoded, own.data, own.size))
+            return &credentials->own[i];
+    }
+    return NULL;
 }
 
 /* --- orders ------------------------------------------------------------------------------------------------
@@ -231,17 +291,15 @@ static SECURITY_STATUS order_alert(struct context *context, const BYTE *token)
     return SEC_E_OK;
 }
 
-/* Sessions are not resumed yet, so there is nothing to switch. */
 static SECURITY_STATUS order_session(struct context *context, const BYTE *token)
 {
     SCHANNEL_SESSION_TOKEN session;
 
-    (void)context;
     memcpy(&session, token, sizeof(session));
-    return session.dwFlags == SSL_SESSION_ENABLE_RECONNECTS ||
-                   session.dwFlags == SSL_SESSION_DISABLE_RECONNECTS
-               ? SEC_E_OK
-               : SEC_E_INVALID_TOKEN;
+    if (session.dwFlags != SSL_SESSION_ENABLE_RECONNECTS && session.dwFlags != SSL_SESSION_DISABLE_RECONNECTS)
+        return SEC_E_INVALID_TOKEN;
+    session_set_resumable(context->session, session.dwFlags == SSL_SESSION_ENABLE_RECONNECTS);
+    return SEC_E_OK;
 }
 
 static const struct

@@ -61,9 +61,11 @@ struct context
 
     struct credentials *credentials; /* a reference */
     struct session *session;
+    BOOL server;
+    BOOL answered; /* something has gone out */
     enum context_state state;
     SECURITY_STATUS failure; /* the first exact error, once state is CONTEXT_FAILED */
-    ULONG requirements;      /* ISC_REQ_* of the last call */
+    ULONG requirements;      /* ISC_REQ_* or ASC_REQ_* of the last call */
     struct target target;    /* who the program wants to speak to */
     BOOL validated_by_caller;
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
@@ -80,6 +82,18 @@ struct context
  */
 SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *target, ULONG requirements,
                                const struct handshake_input *input, struct context **context);
+
+/*
+ * Makes the context of a server. SEC_E_NO_CREDENTIALS: the credential has no certificate; the rest as above.
+ */
+SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
+                               const struct handshake_input *input, struct context **context);
+
+/* The ALPN names of a later call: a server that has not answered yet takes them. */
+SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input);
+
+/* Our certificate in this connection, or NULL: none was sent. Borrowed from the context. */
+const struct own_certificate *context_own_certificate(const struct context *context);
 
 /* A new reference, or NULL when the handle names no living context. */
 struct context *context_acquire(const SecHandle *handle);

@@ -27,6 +27,7 @@ struct request
     DWORD certificate_count;
     PCCERT_CONTEXT *certificates;
     HCERTSTORE root_store;
+    DWORD lifespan; /* of sessions, in milliseconds; 0: the default one */
 };
 
 static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct request *request)
@@ -37,6 +38,7 @@ static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct requ
     request->certificate_count = cred->cCreds;
     request->certificates = cred->paCred;
     request->root_store = cred->hRootStore;
+    request->lifespan = cred->dwSessionLifespan;
     return SEC_E_OK;
 }
 
@@ -50,6 +52,7 @@ static SECURITY_STATUS read_sch_credentials(const SCH_CREDENTIALS *cred, struct 
     request->certificate_count = cred->cCreds;
     request->certificates = cred->paCred;
     request->root_store = cred->hRootStore;
+    request->lifespan = cred->dwSessionLifespan;
     return SEC_E_OK;
 }
 
@@ -125,6 +128,69 @@ static DWORD without_unsignable(const struct credentials *credentials, DWORD pro
     return credentials->own_count && without & TLS_PROTOCOLS ? without : protocols;
 }
 
+/* --- what servers do ---------------------------------------------------------------------------------------
+ */
+
+#define ISSUERS_SIZE_MAX 16384 /* bytes of names in a CertificateRequest, as Windows limits them */
+
+/* Names the authorities of a store; FALSE when it has none, or is none. */
+static BOOL name_authorities(struct profile *profile, HCERTSTORE store)
+{
+    PCCERT_CONTEXT certificate = NULL;
+    size_t size = 0;
+
+    while (store && (certificate = CertEnumCertificatesInStore(store, certificate)))
+    {
+        struct span der = { certificate->pbCertEncoded, certificate->cbCertEncoded };
+        size_t with = size + 2 + certificate->pCertInfo->Subject.cbData;
+
+        if (with <= ISSUERS_SIZE_MAX && profile_name_authority(profile, der)) size = with;
+    }
+    return size != 0;
+}
+
+/* The program's roots, else what the administrator collected for this purpose, else all roots. */
+static void name_issuers(struct profile *profile, HCERTSTORE roots)
+{
+    static const WCHAR *const names[] = { L"ClientAuthIssuer", L"ROOT" };
+    BOOL named = name_authorities(profile, roots);
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(names) && !named; i++)
+    {
+        HCERTSTORE store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0,
+                                         CERT_SYSTEM_STORE_LOCAL_MACHINE | CERT_STORE_READONLY_FLAG |
+                                             CERT_STORE_OPEN_EXISTING_FLAG,
+                                         names[i]);
+
+        if (!store) continue;
+        named = name_authorities(profile, store);
+        CertCloseStore(store, 0);
+    }
+}
+
+static SECURITY_STATUS prepare_server(struct credentials *credentials)
+{
+    SECURITY_STATUS status;
+    DWORD i;
+
+    for (i = 0; i < credentials->own_count; i++)
+        if ((status = profile_add_identity(credentials->profile, credentials->own[i].identity)))
+            return status;
+    if (registry_sends_issuers()) name_issuers(credentials->profile, credentials->root_store);
+    session_limit_cache(registry_cache_size());
+    return SEC_E_OK;
+}
+
+/* Programs switch resumption off with a flag, or with a life span of -1 (dotnet/runtime). */
+static void set_lifespan(struct credentials *credentials, DWORD lifespan)
+{
+    if (credentials->flags & SCH_CRED_DISABLE_RECONNECTS || lifespan == ~0u)
+        profile_set_lifespan(credentials->profile, 0);
+    else if (lifespan)
+        profile_set_lifespan(credentials->profile, max(lifespan / 1000, 1));
+}
+
 /* When the certificate that ends first ends; without one, never. */
 static TimeStamp expiry_of(const struct credentials *credentials)
 {
@@ -147,7 +213,7 @@ static void credentials_destroy(struct object *object)
     struct credentials *credentials = CONTAINING_RECORD(object, struct credentials, object);
     DWORD i;
 
-    session_profile_destroy(credentials->profile);
+    profile_destroy(credentials->profile);
     for (i = 0; i < credentials->own_count; i++) own_close(&credentials->own[i]);
     free(credentials->own);
     if (credentials->root_store) CertCloseStore(credentials->root_store, 0);
@@ -163,7 +229,7 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
     use &= SECPKG_CRED_BOTH;
     if (!use) return SEC_E_NO_CREDENTIALS;
     if ((status = read_request(use, auth_data, &request))) return status;
-    if (!session_library_open()) return SEC_E_INTERNAL_ERROR;
+    if (!profile_library_open()) return SEC_E_INTERNAL_ERROR;
 
     if (!(credentials = calloc(1, sizeof(*credentials)))) return SEC_E_INSUFFICIENT_MEMORY;
     credentials->object.kind = OBJECT_CREDENTIALS;
@@ -181,7 +247,9 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
     credentials->expiry = expiry_of(credentials);
     if (credentials->protocols & TLS_PROTOCOLS)
     {
-        if ((status = session_profile_create(credentials->protocols, &credentials->profile))) goto done;
+        if ((status = profile_create(credentials->protocols, &credentials->profile))) goto done;
+        set_lifespan(credentials, request.lifespan);
+        if (use & SECPKG_CRED_INBOUND && (status = prepare_server(credentials))) goto done;
         /* Without a name for either, a credential serves TLS and DTLS; what it reports is TLS. */
         if (!request.wanted) credentials->protocols &= TLS_PROTOCOLS;
     }

@@ -12,11 +12,11 @@
 struct credentials
 {
     struct object object;
-    ULONG use;                       /* SECPKG_CRED_INBOUND, _OUTBOUND or both */
-    DWORD protocols;                 /* SP_PROT_* bits, of the sides of `use` */
-    DWORD flags;                     /* SCH_CRED_* */
-    struct session_profile *profile; /* NULL: DTLS alone is allowed */
-    struct own_certificate *own;     /* what the program gave, in its order */
+    ULONG use;                   /* SECPKG_CRED_INBOUND, _OUTBOUND or both */
+    DWORD protocols;             /* SP_PROT_* bits, of the sides of `use` */
+    DWORD flags;                 /* SCH_CRED_* */
+    struct profile *profile;     /* NULL: DTLS alone is allowed */
+    struct own_certificate *own; /* what the program gave, in its order */
     DWORD own_count;
     HCERTSTORE root_store; /* ours to close; may be NULL */
     TimeStamp expiry;

@@ -177,104 +177,146 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG 
 /* --- handshake ---------------------------------------------------------------------------------------------
  */
 
-/* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)). */
-#define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
+/* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)); datagrams are to
+ * come. */
+#define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS | ISC_REQ_DATAGRAM)
+#define REFUSED_OF_SERVERS   (ASC_REQ_DELEGATE | ASC_REQ_DATAGRAM)
+
+/* One Initialize- or AcceptSecurityContext. */
+struct call
+{
+    BOOL server;
+    PCredHandle credential;
+    PCtxtHandle handle, new_handle;
+    const WCHAR *target;
+    ULONG requirements;
+    struct handshake_input input;
+    struct handshake_output output;
+    ULONG attributes;
+};
 
 static BOOL handle_given(const SecHandle *handle)
 {
     return handle && handle->dwLower;
 }
 
-/* The first step: the context gets its handle only when it has something to continue with. */
-static SECURITY_STATUS begin(PCredHandle credential_handle, const WCHAR *target, ULONG requirements,
-                             struct handshake_input *input, struct handshake_output *output,
-                             PCtxtHandle new_handle, ULONG *attributes)
+/* A server has nothing to begin with before a whole record is there. */
+static SECURITY_STATUS wait_for_record(struct call *call)
 {
+    struct span rest = call->input.received, record;
+    SECURITY_STATUS status = record_take_first(&rest, &record);
+
+    if (status == SEC_E_INCOMPLETE_MESSAGE && call->input.token)
+        handshake_input_missing(&call->input, record_missing(call->input.received));
+    return status;
+}
+
+static SECURITY_STATUS create_context(struct call *call, struct credentials *credentials,
+                                      struct context **context)
+{
+    SECURITY_STATUS status;
+
+    if (!(credentials->use & (call->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND)))
+        return SEC_E_NO_CREDENTIALS;
+    if (!call->server)
+        return context_create(credentials, call->target, call->requirements, &call->input, context);
+    if ((status = wait_for_record(call))) return status;
+    return context_accept(credentials, call->requirements, &call->input, context);
+}
+
+/* The first step: the context gets its handle only when it has something to continue with. */
+static SECURITY_STATUS begin(struct call *call)
+{
+    struct handshake_input nothing = { .token = NULL };
     struct credentials *credentials;
     struct context *context = NULL;
     SECURITY_STATUS status;
 
-    if (!(credentials = credentials_acquire(credential_handle))) return SEC_E_INVALID_HANDLE;
-    if (!(credentials->use & SECPKG_CRED_OUTBOUND))
-        status = SEC_E_NO_CREDENTIALS;
-    else
-        status = context_create(credentials, target, requirements, input, &context);
-    if (!status)
+    if (!(credentials = credentials_acquire(call->credential))) return SEC_E_INVALID_HANDLE;
+    if (!(status = create_context(call, credentials, &context)))
     {
-        struct handshake_input nothing = { .token = NULL };
-
         context_lock(context);
-        status = context_step(context, requirements, &nothing, output, attributes);
+        status = context_step(context, call->requirements, call->server ? &call->input : &nothing,
+                              &call->output, &call->attributes);
         context_unlock(context);
     }
     if (status == SEC_I_CONTINUE_NEEDED)
     {
-        ULONG_PTR upper = credential_handle->dwUpper;
+        ULONG_PTR upper = call->credential->dwUpper;
         SECURITY_STATUS opened =
-            new_handle ? handle_open(&context->object, new_handle) : SEC_E_INVALID_HANDLE;
+            call->new_handle ? handle_open(&context->object, call->new_handle) : SEC_E_INVALID_HANDLE;
 
         if (opened)
             status = opened;
         else
-            new_handle->dwUpper = upper;
+            call->new_handle->dwUpper = upper;
     }
-    if (FAILED(status)) context_release(context);
+    if (status != SEC_I_CONTINUE_NEEDED) context_release(context);
     credentials_release(credentials);
     return status;
 }
 
-static SECURITY_STATUS proceed(PCredHandle credential_handle, PCtxtHandle handle, ULONG requirements,
-                               struct handshake_input *input, struct handshake_output *output,
-                               PCtxtHandle new_handle, ULONG *attributes)
+static SECURITY_STATUS proceed(struct call *call)
 {
-    struct context *context = context_acquire(handle);
+    struct context *context = context_acquire(call->handle);
     struct credentials *credentials;
     SECURITY_STATUS status;
 
-    if (!context) return SEC_E_INVALID_HANDLE;
+    if (!context || context->server != call->server)
+    {
+        context_release(context);
+        return SEC_E_INVALID_HANDLE;
+    }
     context_lock(context);
-    if ((credentials = credentials_acquire(credential_handle)) && credentials->use & SECPKG_CRED_OUTBOUND)
+    if ((credentials = credentials_acquire(call->credential)) && credentials->use & SECPKG_CRED_OUTBOUND)
         context_supply(context, credentials);
     credentials_release(credentials);
-    status = context_step(context, requirements, input, output, attributes);
+    status = context_step(context, call->requirements, &call->input, &call->output, &call->attributes);
     context_unlock(context);
     context_release(context);
-    if (!FAILED(status) && new_handle && new_handle != handle) *new_handle = *handle;
+    if (!FAILED(status) && call->new_handle && call->new_handle != call->handle)
+        *call->new_handle = *call->handle;
+    return status;
+}
+
+static SECURITY_STATUS handshake(struct call *call, PSecBufferDesc input, PSecBufferDesc output)
+{
+    BOOL continuing = handle_given(call->handle);
+    SECURITY_STATUS status;
+
+    if (call->requirements & (call->server ? REFUSED_OF_SERVERS : REFUSED_REQUIREMENTS))
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    /* ASC_REQ_ALLOCATE_MEMORY is the same bit. */
+    status = handshake_output_parse(output, call->requirements & ISC_REQ_ALLOCATE_MEMORY, &call->output);
+    if (!status) status = handshake_input_parse(input, continuing, &call->input);
+    if (!status) status = continuing ? proceed(call) : begin(call);
     return status;
 }
 
 SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCtxtHandle handle,
                                                      SEC_WCHAR *target, ULONG requirements, ULONG reserved1,
-                                                     ULONG data_rep, PSecBufferDesc input_desc,
-                                                     ULONG reserved2, PCtxtHandle new_handle,
-                                                     PSecBufferDesc output_desc, ULONG *attributes,
-                                                     PTimeStamp expiry)
+                                                     ULONG data_rep, PSecBufferDesc input, ULONG reserved2,
+                                                     PCtxtHandle new_handle, PSecBufferDesc output,
+                                                     ULONG *attributes, PTimeStamp expiry)
 {
-    BOOL continuing = handle_given(handle);
-    struct handshake_output output;
-    struct handshake_input input;
+    struct call call = { .credential = credential,
+                         .handle = handle,
+                         .new_handle = new_handle,
+                         .target = target,
+                         .requirements = requirements };
     char text[LOG_WIDE_SIZE];
     SECURITY_STATUS status;
-    ULONG flags = 0;
 
     (void)reserved1;
     (void)data_rep;
     (void)reserved2;
     if (expiry) expiry->QuadPart = 0;
-    if (requirements & (REFUSED_REQUIREMENTS | ISC_REQ_DATAGRAM))
-        status = SEC_E_UNSUPPORTED_FUNCTION;
-    else
-        status = handshake_output_parse(output_desc, requirements & ISC_REQ_ALLOCATE_MEMORY, &output);
-    if (!status) status = handshake_input_parse(input_desc, continuing, &input);
-    if (!status)
-        status = continuing ? proceed(credential, handle, requirements, &input, &output, new_handle, &flags)
-                            : begin(credential, target, requirements, &input, &output, new_handle, &flags);
-    if (attributes) *attributes = flags;
+    status = handshake(&call, input, output);
+    if (attributes) *attributes = call.attributes;
     TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS
           " attributes %#lx token %lu\n",
-          credential, handle, log_wide(text, target), (unsigned long)requirements, input_desc,
-          STATUS_ARGS(status), (unsigned long)flags,
-          FAILED(status) ? 0ul : (unsigned long)output.token->cbBuffer);
+          credential, handle, log_wide(text, target), (unsigned long)requirements, input, STATUS_ARGS(status),
+          (unsigned long)call.attributes, FAILED(status) ? 0ul : (unsigned long)call.output.token->cbBuffer);
     return status;
 }
 
@@ -299,13 +341,21 @@ SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle credential, PCtxtHan
                                                 PCtxtHandle new_handle, PSecBufferDesc output,
                                                 ULONG *attributes, PTimeStamp expiry)
 {
+    struct call call = { .server = TRUE,
+                         .credential = credential,
+                         .handle = handle,
+                         .new_handle = new_handle,
+                         .requirements = requirements };
+    SECURITY_STATUS status;
+
     (void)data_rep;
-    (void)new_handle;
-    (void)attributes;
-    (void)expiry;
-    FIXME("credential %p context %p requirements %#lx input %p output %p: servers are not written yet\n",
-          credential, handle, (unsigned long)requirements, input, output);
-    return SEC_E_UNSUPPORTED_FUNCTION;
+    if (expiry) expiry->QuadPart = 0;
+    status = handshake(&call, input, output);
+    if (attributes) *attributes = call.attributes;
+    TRACE("credential %p context %p requirements %#lx input %p: " STATUS " attributes %#lx token %lu\n",
+          credential, handle, (unsigned long)requirements, input, STATUS_ARGS(status),
+          (unsigned long)call.attributes, FAILED(status) ? 0ul : (unsigned long)call.output.token->cbBuffer);
+    return status;
 }
 
 SECURITY_STATUS SEC_ENTRY ApplyControlToken(PCtxtHandle handle, PSecBufferDesc input)

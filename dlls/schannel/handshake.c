@@ -13,20 +13,28 @@
 #include "context.h"
 #include "log.h"
 
-/* Requirements that Windows gives back as they were asked for. */
-#define ECHOED_FLAGS                                                                                         \
-    (ISC_REQ_MUTUAL_AUTH | ISC_REQ_USE_SUPPLIED_CREDS | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_CONNECTION |       \
-     ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY | ISC_REQ_MANUAL_CRED_VALIDATION)
-
-/* What holds for every stream, asked for or not. */
-#define STREAM_FLAGS                                                                                         \
-    (ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM)
+/* The two sides have different numbers for some of the same things. */
+static const struct flags
+{
+    ULONG always;         /* what holds for every stream, asked for or not */
+    ULONG echoed;         /* what Windows gives back as it was asked for */
+    ULONG extended_error; /* the requirement to give the alert after a failure */
+} client_flags = { ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM,
+                   ISC_REQ_MUTUAL_AUTH | ISC_REQ_USE_SUPPLIED_CREDS | ISC_REQ_ALLOCATE_MEMORY |
+                       ISC_REQ_CONNECTION | ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY |
+                       ISC_REQ_MANUAL_CRED_VALIDATION,
+                   ISC_REQ_EXTENDED_ERROR },
+  server_flags = { ASC_RET_REPLAY_DETECT | ASC_RET_SEQUENCE_DETECT | ASC_RET_CONFIDENTIALITY | ASC_RET_STREAM,
+                   ASC_REQ_ALLOCATE_MEMORY | ASC_REQ_CONNECTION | ASC_REQ_EXTENDED_ERROR | ASC_REQ_INTEGRITY |
+                       ASC_REQ_SESSION_TICKET,
+                   ASC_REQ_EXTENDED_ERROR };
 
 struct step
 {
     ULONG requirements;
     struct handshake_input *input;
     struct handshake_output *output;
+    const struct flags *flags;
     struct span rest; /* of the input: what is not eaten yet */
 };
 
@@ -60,6 +68,7 @@ static SECURITY_STATUS answer(struct context *context, struct step *step, SECURI
 
     if (written == SEC_E_BUFFER_TOO_SMALL) return hold(context, step, status);
     if (written) return context_fail(context, written);
+    if (session_output(context->session).size) context->answered = TRUE;
     session_output_taken(context->session);
     handshake_input_extra(step->input, step->rest.size);
     return status;
@@ -89,7 +98,8 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     struct span nothing = { NULL, 0 };
 
     WARN("the handshake ends with %#lx\n", (unsigned long)status);
-    if (!(step->requirements & ISC_REQ_EXTENDED_ERROR) || !handshake_output_fits(step->output, alert.size))
+    if (!(step->requirements & step->flags->extended_error) ||
+        !handshake_output_fits(step->output, alert.size))
         alert = nothing;
     if (handshake_output_write(step->output, alert)) handshake_output_write(step->output, nothing);
     session_output_taken(context->session);
@@ -201,7 +211,9 @@ static SECURITY_STATUS step_established(struct context *context, struct step *st
     case SESSION_PENDING_NOTHING:
         if (asked || step->input->token || session_facts(context->session)->version >= 0x0304) break;
         context->state = CONTEXT_RENEGOTIATING;
-        return step_handshake(context, step);
+        if (!context->server) return step_handshake(context, step);
+        status = session_request_renegotiation(context->session);
+        return status ? answer_failure(context, step, status) : answer(context, step, SEC_I_CONTINUE_NEEDED);
     }
     return answer(context, step, SEC_E_OK);
 }
@@ -246,14 +258,30 @@ static SECURITY_STATUS (*const steps[CONTEXT_STATES])(struct context *context, s
     [CONTEXT_FAILED] = step_failed,
 };
 
+static SECURITY_STATUS make_step(struct context *context, struct step *step)
+{
+    SECURITY_STATUS status;
+
+    if (context->held.waiting) return answer_held(context, step);
+    if (context->order.waiting) return step_order(context, step);
+    if ((status = context_offer_protocols(context, step->input))) return status;
+    return steps[context->state](context, step);
+}
+
 SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
                              struct handshake_output *output, ULONG *attributes)
 {
-    struct step step = { requirements, input, output, input->received };
+    const struct flags *flags = context->server ? &server_flags : &client_flags;
+    struct step step = { requirements, input, output, flags, input->received };
+    struct span chain[PEER_CHAIN_MAX];
+    SECURITY_STATUS status;
 
     context->requirements = requirements;
-    *attributes = STREAM_FLAGS | (requirements & ECHOED_FLAGS);
-    if (context->held.waiting) return answer_held(context, &step);
-    if (context->order.waiting) return step_order(context, &step);
-    return steps[context->state](context, &step);
+    *attributes = flags->always | (requirements & flags->echoed);
+    status = make_step(context, &step);
+    /* A server that asked is told whether the client has shown who it is. */
+    if (context->server && !status && requirements & ASC_REQ_MUTUAL_AUTH &&
+        session_peer_chain(context->session, chain))
+        *attributes |= ASC_RET_MUTUAL_AUTH;
+    return status;
 }

@@ -181,6 +181,31 @@ static int decrypt(gnutls_privkey_t private_key, void *owner, const gnutls_datum
 /* --- birth and death
  * ----------------------------------------------------------------------------------------- */
 
+static gnutls_privkey_t make_key(const struct identity *identity)
+{
+    gnutls_privkey_t key;
+
+    if (gnutls_privkey_init(&key) < 0) return NULL;
+    if (gnutls_privkey_import_ext4(key, (void *)identity, NULL, sign_hash, decrypt, NULL, tell, 0) >= 0)
+        return key;
+    gnutls_privkey_deinit(key);
+    return NULL;
+}
+
+BOOL identity_copy(const struct identity *identity, gnutls_pcert_st *chain, unsigned *count,
+                   gnutls_privkey_t *key)
+{
+    unsigned i;
+
+    for (i = 0; i < identity->count; i++)
+        if (gnutls_pcert_import_x509_raw(&chain[i], &identity->chain[i].cert, GNUTLS_X509_FMT_DER, 0) < 0)
+            break;
+    *count = i;
+    if (i == identity->count && (*key = make_key(identity))) return TRUE;
+    while (i) gnutls_pcert_deinit(&chain[--i]);
+    return FALSE;
+}
+
 SECURITY_STATUS identity_create(const struct span *chain, unsigned count, const struct identity_key *key,
                                 struct identity **out)
 {
@@ -199,11 +224,11 @@ SECURITY_STATUS identity_create(const struct span *chain, unsigned count, const 
             0)
             goto done;
     }
-    status = SEC_E_INSUFFICIENT_MEMORY;
-    if (gnutls_privkey_init(&identity->private_key) < 0) goto done;
-    if (gnutls_privkey_import_ext4(identity->private_key, identity, NULL, sign_hash, decrypt, NULL, tell, 0) <
-        0)
+    if (!(identity->private_key = make_key(identity)))
+    {
+        status = SEC_E_INSUFFICIENT_MEMORY;
         goto done;
+    }
     *out = identity;
     identity = NULL;
     status = SEC_E_OK;

@@ -9,6 +9,8 @@
  * - A key that is not persisted is in the memory of that first provider; it can be exported or not, as the
  * program wanted. If not, SHA-1 is all it will sign.
  * - CryptoAPI has no RSA-PSS anywhere, CNG has; so has bcrypt for a key it is given.
+ * - An RSA key of bcrypt, or of ncrypt above it, that has signed with PSS refuses PKCS #1 ever after; and two
+ * threads that sign with PSS and different hashes spoil each other's signatures.
  */
 #include "keys.h"
 #include "log.h"
@@ -30,8 +32,9 @@ struct key
 
     NCRYPT_KEY_HANDLE cng; /* or CNG */
     BOOL free_cng;
-    BCRYPT_ALG_HANDLE bcrypt; /* and an exportable key, for what CryptoAPI cannot do */
-    BCRYPT_KEY_HANDLE exported;
+    BOOL pss_only;                 /* it has signed with PSS */
+    BCRYPT_ALG_HANDLE bcrypt;      /* and an exportable key, for what CryptoAPI cannot do */
+    BCRYPT_KEY_HANDLE exported[2]; /* the same twice: for PKCS #1, for PSS */
 };
 
 /* A scheme in the words of both interfaces. */
@@ -286,11 +289,13 @@ static void give_to_bcrypt(struct key *key, const uint8_t *blob, DWORD size)
 {
     DWORD converted_size;
     uint8_t *converted = convert_blob(blob, size, &converted_size);
+    unsigned i;
 
     if (!converted) return;
     if (!BCryptOpenAlgorithmProvider(&key->bcrypt, BCRYPT_RSA_ALGORITHM, NULL, 0))
-        BCryptImportKeyPair(key->bcrypt, NULL, BCRYPT_RSAFULLPRIVATE_BLOB, &key->exported, converted,
-                            converted_size, 0);
+        for (i = 0; i < ARRAY_SIZE(key->exported); i++)
+            BCryptImportKeyPair(key->bcrypt, NULL, BCRYPT_RSAFULLPRIVATE_BLOB, &key->exported[i], converted,
+                                converted_size, 0);
     SecureZeroMemory(converted, converted_size);
     free(converted);
 }
@@ -337,20 +342,30 @@ static void padding_of(const struct scheme *scheme, struct padding *padding)
     padding->flags = scheme->algorithm ? BCRYPT_PAD_PKCS1 : BCRYPT_PAD_PSS;
 }
 
+static BCRYPT_KEY_HANDLE exported_for(const struct key *key, const struct scheme *scheme)
+{
+    return scheme->hash ? key->exported[scheme->algorithm ? 0 : 1] : NULL;
+}
+
 static BOOL sign_cng(struct key *key, const struct scheme *scheme, struct span hash, uint8_t *signature,
                      size_t *size)
 {
+    /* For all keys: one handle may lie in several certificates. */
+    static SRWLOCK lock = SRWLOCK_INIT;
     struct padding padding;
     SECURITY_STATUS status;
     ULONG used = 0;
 
     padding_of(scheme, &padding);
+    AcquireSRWLockExclusive(&lock);
     if (key->cng)
         status = NCryptSignHash(key->cng, padding.info, (BYTE *)hash.data, (DWORD)hash.size, signature,
                                 SIGNATURE_MAX, &used, padding.flags);
     else
-        status = BCryptSignHash(key->exported, padding.info, (BYTE *)hash.data, (ULONG)hash.size, signature,
-                                SIGNATURE_MAX, &used, padding.flags);
+        status = BCryptSignHash(exported_for(key, scheme), padding.info, (BYTE *)hash.data, (ULONG)hash.size,
+                                signature, SIGNATURE_MAX, &used, padding.flags);
+    if (key->cng && padding.flags == BCRYPT_PAD_PSS) key->pss_only = TRUE;
+    ReleaseSRWLockExclusive(&lock);
     if (status) WARN("CNG does not sign: %#lx\n", (unsigned long)status);
     *size = used;
     return !status;
@@ -432,8 +447,8 @@ static BOOL can_sign(void *context, enum signature_scheme id)
     const struct scheme *scheme = scheme_find(key, id);
 
     if (!scheme) return FALSE;
-    if (key->cng) return scheme->hash != NULL;
-    return capi_knows(key, scheme) || (key->exported && scheme->hash);
+    if (key->cng) return scheme->hash && !(key->pss_only && scheme->algorithm);
+    return capi_knows(key, scheme) || exported_for(key, scheme);
 }
 
 static BOOL sign(void *context, enum signature_scheme id, struct span hash, uint8_t *signature, size_t *size)
@@ -444,7 +459,7 @@ static BOOL sign(void *context, enum signature_scheme id, struct span hash, uint
     if (!scheme || hash.size != scheme->size || !can_sign(key, id)) return FALSE;
     if (key->cng) return sign_cng(key, scheme, hash, signature, size);
     if (capi_knows(key, scheme)) return sign_capi(key, scheme, hash, signature, size);
-    return key->exported && sign_cng(key, scheme, hash, signature, size);
+    return sign_cng(key, scheme, hash, signature, size);
 }
 
 static BOOL decrypt(void *context, struct span cipher, uint8_t *plain, size_t *size)
@@ -600,16 +615,19 @@ SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
     if (key->providers[0].handle && key->type != IDENTITY_ECDSA) export_key(key);
     TRACE("a key of %u bits by %s, type %lu%s\n", key->bits, key->cng ? "CNG" : "CryptoAPI",
           key->cng ? 0ul : (unsigned long)provider_type(key->providers[0].handle),
-          key->exported ? ", exportable" : "");
+          key->exported[0] ? ", exportable" : "");
     *out = key;
     return SEC_E_OK;
 }
 
 void key_close(struct key *key)
 {
+    unsigned i;
+
     if (!key) return;
     let_go(key);
-    if (key->exported) BCryptDestroyKey(key->exported);
+    for (i = 0; i < ARRAY_SIZE(key->exported); i++)
+        if (key->exported[i]) BCryptDestroyKey(key->exported[i]);
     if (key->bcrypt) BCryptCloseAlgorithmProvider(key->bcrypt, 0);
     free(key);
 }

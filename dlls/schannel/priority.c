@@ -41,8 +41,9 @@ static const char signatures[] =
 static const char old_signatures[] = ":+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1";
 
 /* NO_SHUFFLE_EXTENSIONS: servers have seen Windows' fixed order for twenty years, and GnuTLS 3.8.9 sends a
- * second hello in another order than the first without it. */
-static const char options[] = ":%NO_SHUFFLE_EXTENSIONS";
+ * second hello in another order than the first without it. SERVER_PRECEDENCE: of a server, our order counts.
+ */
+static const char options[] = ":%NO_SHUFFLE_EXTENSIONS:%SERVER_PRECEDENCE";
 
 BOOL priority_string(DWORD protocols, char text[PRIORITY_SIZE])
 {

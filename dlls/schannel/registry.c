@@ -29,13 +29,38 @@ static const struct
 };
 
 /* FALSE, and nothing written, when there is no such value. */
-static BOOL read_flag(HKEY key, const WCHAR *subkey, const WCHAR *name, BOOL *flag)
+static BOOL read_number(HKEY key, const WCHAR *subkey, const WCHAR *name, DWORD *number)
 {
     DWORD value, size = sizeof(value);
 
     if (RegGetValueW(key, subkey, name, RRF_RT_REG_DWORD, NULL, &value, &size)) return FALSE;
+    *number = value;
+    return TRUE;
+}
+
+static BOOL read_flag(HKEY key, const WCHAR *subkey, const WCHAR *name, BOOL *flag)
+{
+    DWORD value;
+
+    if (!read_number(key, subkey, name, &value)) return FALSE;
     *flag = value != 0;
     return TRUE;
+}
+
+BOOL registry_sends_issuers(void)
+{
+    BOOL sends = FALSE;
+
+    read_flag(HKEY_LOCAL_MACHINE, SCHANNEL_KEY, L"SendTrustedIssuerList", &sends);
+    return sends;
+}
+
+DWORD registry_cache_size(void)
+{
+    DWORD size = 20000;
+
+    read_number(HKEY_LOCAL_MACHINE, SCHANNEL_KEY, L"MaximumCacheSize", &size);
+    return size;
 }
 
 struct protocol_policy registry_protocols(void)

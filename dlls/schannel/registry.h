@@ -19,4 +19,11 @@ struct protocol_policy
  */
 struct protocol_policy registry_protocols(void);
 
+/* Whether servers name the authorities whose clients they want: SendTrustedIssuerList, off since Windows 8.
+ */
+BOOL registry_sends_issuers(void);
+
+/* How many sessions all servers of a process keep: MaximumCacheSize, 20,000. */
+DWORD registry_cache_size(void);
+
 #endif

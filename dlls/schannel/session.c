@@ -8,21 +8,16 @@
  * take_over).
  */
 #include "session.h"
+#include "cache.h"
 #include "identity_tls.h"
 #include "log.h"
-#include "priority.h"
+#include "profile_tls.h"
 #include "protection.h"
 #include "status.h"
 #include <gnutls/gnutls.h>
 #include <errno.h>
 
 #define WARNINGS_MAX 8 /* GnuTLS takes 16 a session and then calls it an error of its own */
-
-struct session_profile
-{
-    gnutls_priority_t priority;
-    gnutls_certificate_credentials_t certificates;
-};
 
 struct bytes
 {
@@ -33,7 +28,9 @@ struct bytes
 struct session
 {
     gnutls_session_t tls;
-    gnutls_priority_t priority; /* the profile's */
+    const struct profile *profile;
+    BOOL server, ask_for_certificate, forget;
+    BOOL greeted; /* the first record has come */
     struct span input;
     struct bytes output;
     struct protection sending, receiving;
@@ -53,85 +50,6 @@ struct session
     unsigned warnings;      /* alerts received during handshakes */
     struct session_facts facts;
 };
-
-/* --- the library -------------------------------------------------------------------------------------------
- */
-
-static void log_gnutls(int level, const char *line)
-{
-    (void)level;
-    log_tls_line(line);
-}
-
-/* GnuTLS asks for the time with each nonce and random number; msvcrt's time() takes 1.2 us under Wine. */
-static time_t cheap_time(time_t *out)
-{
-    FILETIME now;
-    time_t seconds;
-
-    GetSystemTimePreciseAsFileTime(&now);
-    seconds =
-        (time_t)((((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime) - 116444736000000000) / 10000000);
-    if (out) *out = seconds;
-    return seconds;
-}
-
-static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
-{
-    (void)once;
-    (void)parameter;
-    (void)result;
-    gnutls_global_set_log_function(log_gnutls);
-    if (gnutls_global_init() < 0)
-    {
-        ERR("GnuTLS cannot be initialized\n");
-        return FALSE;
-    }
-    gnutls_global_set_time_function(cheap_time);
-    /* From level 9 on GnuTLS prints keys, and the environment can set the level: ours is the last word. */
-    gnutls_global_set_log_level(log_tls_enabled() ? 5 : 0);
-    return TRUE;
-}
-
-BOOL session_library_open(void)
-{
-    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
-
-    return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
-}
-
-static int retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
-                    gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
-                    unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags);
-
-/* --- profiles ----------------------------------------------------------------------------------------------
- */
-
-SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile **out)
-{
-    struct session_profile *profile;
-    char text[PRIORITY_SIZE];
-
-    if (!priority_string(protocols, text)) return SEC_E_ALGORITHM_MISMATCH;
-    if (!(profile = calloc(1, sizeof(*profile)))) return SEC_E_INSUFFICIENT_MEMORY;
-    if (gnutls_priority_init2(&profile->priority, text, NULL, 0) < 0 ||
-        gnutls_certificate_allocate_credentials(&profile->certificates) < 0)
-    {
-        session_profile_destroy(profile);
-        return SEC_E_INSUFFICIENT_MEMORY;
-    }
-    gnutls_certificate_set_retrieve_function3(profile->certificates, retrieve);
-    *out = profile;
-    return SEC_E_OK;
-}
-
-void session_profile_destroy(struct session_profile *profile)
-{
-    if (!profile) return;
-    if (profile->priority) gnutls_priority_deinit(profile->priority);
-    if (profile->certificates) gnutls_certificate_free_credentials(profile->certificates);
-    free(profile);
-}
 
 /* --- the wire ----------------------------------------------------------------------------------------------
  */
@@ -201,10 +119,24 @@ SECURITY_STATUS record_take(struct span *input, struct span *record)
     return span_take(input, RECORD_HEADER_SIZE + length, record) ? SEC_E_OK : SEC_E_INCOMPLETE_MESSAGE;
 }
 
+/* Two bytes of length with the first bit set, then a ClientHello of version 3. */
+SECURITY_STATUS record_take_first(struct span *input, struct span *record)
+{
+    size_t length;
+
+    if (input->size < 4 || !(input->data[0] & 0x80) || input->data[2] != 1 || input->data[3] != 3)
+        return record_take(input, record);
+    length = (size_t)(input->data[0] & 0x7f) << 8 | input->data[1];
+    return span_take(input, 2 + length, record) ? SEC_E_OK : SEC_E_INCOMPLETE_MESSAGE;
+}
+
 size_t record_missing(struct span part)
 {
+    size_t size;
+
     if (part.size < RECORD_HEADER_SIZE) return RECORD_HEADER_SIZE - part.size;
-    return RECORD_HEADER_SIZE + ((size_t)part.data[3] << 8 | part.data[4]) - part.size;
+    size = RECORD_HEADER_SIZE + ((size_t)part.data[3] << 8 | part.data[4]);
+    return size > part.size ? size - part.size : 1;
 }
 
 /* --- creation ----------------------------------------------------------------------------------------------
@@ -247,7 +179,7 @@ static unsigned common_schemes(const struct session *session, enum signature_sch
     gnutls_sign_algorithm_t algorithm;
     const unsigned *ours = NULL;
     unsigned i, j, count = 0;
-    int our_count = gnutls_priority_sign_list(session->priority, &ours);
+    int our_count = gnutls_priority_sign_list(session->profile->priorities[SIDE_CLIENT], &ours);
 
     for (i = 0; count < room && !gnutls_sign_algorithm_get_requested(session->tls, i, &algorithm); i++)
         for (j = 0; our_count > 0 && j < (unsigned)our_count; j++)
@@ -261,9 +193,9 @@ static unsigned common_schemes(const struct session *session, enum signature_sch
 
 /* Called by GnuTLS when our certificate is due (deps/patches/gnutls28-wait-for-a-client-certificate.patch).
  */
-static int retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
-                    gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
-                    unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags)
+int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                     gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
+                     unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags)
 {
     struct session *session = gnutls_session_get_ptr(tls);
     const struct identity *identity = NULL;
@@ -318,8 +250,101 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     return 0;
 }
 
-static SECURITY_STATUS offer_application_protocols(struct session *session, struct span list)
+/* --- sessions of a server that are resumed
+ * -------------------------------------------------------------------
+ */
+
+/* One cache for all servers of the process; the key says whose session it is. */
+static struct cache server_sessions = { .limit = 20000 };
+
+struct cache_key
 {
+    uint8_t bytes[sizeof(ULONG64) + 1 + GNUTLS_MAX_SESSION_ID_SIZE];
+    size_t size;
+};
+
+/* A session whose client was asked for a certificate, and one whose client was not, are no substitute for
+ * each other. */
+static struct span make_key(const struct session *session, gnutls_datum_t id, struct cache_key *key)
+{
+    size_t size = min(id.size, GNUTLS_MAX_SESSION_ID_SIZE);
+    struct span span = { key->bytes, sizeof(ULONG64) + 1 + size };
+
+    memcpy(key->bytes, &session->profile->id, sizeof(ULONG64));
+    key->bytes[sizeof(ULONG64)] = session->ask_for_certificate != 0;
+    memcpy(key->bytes + sizeof(ULONG64) + 1, id.data, size);
+    return span;
+}
+
+static int store_session(void *owner, gnutls_datum_t id, gnutls_datum_t data)
+{
+    struct session *session = owner;
+    struct span span = { data.data, data.size };
+    struct cache_key key;
+
+    if (!session->forget)
+        cache_put(&server_sessions, make_key(session, id, &key), span,
+                  cache_now() + (ULONG64)session->profile->lifespan * 10000000);
+    return 0;
+}
+
+static gnutls_datum_t retrieve_session(void *owner, gnutls_datum_t id)
+{
+    struct session *session = owner;
+    gnutls_datum_t data = { NULL, 0 };
+    struct cache_key key;
+    uint8_t *copy;
+    size_t size;
+
+    if (!(copy = cache_get(&server_sessions, make_key(session, id, &key), &size))) return data;
+    if ((data.data = gnutls_malloc(size))) memcpy(data.data, copy, data.size = (unsigned)size);
+    cache_free(copy, size);
+    return data;
+}
+
+static int remove_session(void *owner, gnutls_datum_t id)
+{
+    struct cache_key key;
+
+    cache_remove(&server_sessions, make_key(owner, id, &key));
+    return 0;
+}
+
+void session_limit_cache(unsigned limit)
+{
+    cache_set_limit(&server_sessions, limit);
+}
+
+void session_set_resumable(struct session *session, BOOL resumable)
+{
+    session->forget = !resumable;
+    if (session->server && !resumable && session->facts.suite) gnutls_db_remove_session(session->tls);
+}
+
+/*
+ * Tickets in TLS 1.3 do not carry the client's certificate, and those of TLS 1.2 would have to be kept apart:
+ * whose client is asked for one is resumed by session id alone.
+ */
+static BOOL prepare_resumption(struct session *session, const struct session_config *config)
+{
+    const struct profile *profile = config->profile;
+
+    if (config->forget || !profile->lifespan) return TRUE;
+    gnutls_db_set_ptr(session->tls, session);
+    gnutls_db_set_store_function(session->tls, store_session);
+    gnutls_db_set_retrieve_function(session->tls, retrieve_session);
+    gnutls_db_set_remove_function(session->tls, remove_session);
+    gnutls_db_set_cache_expiration(session->tls, (int)min(profile->lifespan, INT_MAX));
+    if (!config->tickets || config->ask_for_certificate) return TRUE;
+    return gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key) >= 0;
+}
+
+/* --- creation ----------------------------------------------------------------------------------------------
+ */
+
+SECURITY_STATUS session_offer_protocols(struct session *session, struct span list)
+{
+    unsigned flags = session->server ? GNUTLS_ALPN_SERVER_PRECEDENCE | GNUTLS_ALPN_MANDATORY : 0;
     gnutls_datum_t names[64];
     unsigned count = 0;
     struct span name;
@@ -332,35 +357,57 @@ static SECURITY_STATUS offer_application_protocols(struct session *session, stru
         names[count++].size = (unsigned)name.size;
     }
     if (!count) return SEC_E_OK;
-    return gnutls_alpn_set_protocols(session->tls, names, count, 0) < 0 ? SEC_E_INVALID_TOKEN : SEC_E_OK;
+    return gnutls_alpn_set_protocols(session->tls, names, count, flags) < 0 ? SEC_E_INVALID_TOKEN : SEC_E_OK;
+}
+
+static SECURITY_STATUS prepare_client(struct session *session, const struct session_config *config)
+{
+    const char *name = config->server_name;
+
+    if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS prepare_server(struct session *session, const struct session_config *config)
+{
+    if (config->ask_for_certificate) gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
+    return prepare_resumption(session, config) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 
 SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
 {
     /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
-    unsigned flags = GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP |
-                     GNUTLS_NO_AUTO_REKEY | (config->status_request ? 0 : GNUTLS_NO_STATUS_REQUEST);
-    const char *name = config->server_name;
+    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP | GNUTLS_NO_AUTO_REKEY |
+                     (config->status_request || config->server ? 0 : GNUTLS_NO_STATUS_REQUEST) |
+                     (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
+    enum side side = config->server ? SIDE_SERVER : SIDE_CLIENT;
+    const struct profile *profile = config->profile;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     struct session *session;
 
+    if (!profile->priorities[side]) return SEC_E_ALGORITHM_MISMATCH;
     if (!(session = calloc(1, sizeof(*session)))) return SEC_E_INSUFFICIENT_MEMORY;
+    session->profile = profile;
+    session->server = config->server;
+    session->ask_for_certificate = config->ask_for_certificate;
+    session->forget = config->forget;
+    session->verify = config->verify;
+    session->choose = config->choose;
+    session->owner = config->owner;
     if (gnutls_init(&session->tls, flags) < 0) goto done;
     gnutls_session_set_ptr(session->tls, session);
     gnutls_transport_set_ptr(session->tls, session);
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
-    if (gnutls_priority_set(session->tls, config->profile->priority) < 0) goto done;
-    if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, config->profile->certificates) < 0)
+    if (gnutls_priority_set(session->tls, profile->priorities[side]) < 0) goto done;
+    if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, profile->certificates[side]) < 0)
         goto done;
-    if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0) goto done;
-    session->priority = config->profile->priority;
-    session->verify = config->verify;
-    session->choose = config->choose;
-    session->owner = config->owner;
-    if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
-    if ((status = offer_application_protocols(session, config->application_protocols))) goto done;
+    if ((status = config->server ? prepare_server(session, config) : prepare_client(session, config)))
+        goto done;
+    if ((status = session_offer_protocols(session, config->application_protocols))) goto done;
 
     *out = session;
     session = NULL;
@@ -429,7 +476,7 @@ static void learn_facts(struct session *session)
     for (i = 0; i < ARRAY_SIZE(versions); i++)
     {
         if (versions[i].gnutls != version) continue;
-        facts->protocol = versions[i].protocol & PROTOCOLS_CLIENT;
+        facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
         facts->version = versions[i].version;
     }
     for (i = 0; i < ARRAY_SIZE(groups); i++)
@@ -466,6 +513,17 @@ unsigned session_peer_chain(const struct session *session, struct span chain[PEE
         chain[i].size = peers[i].size;
     }
     return i;
+}
+
+struct span session_own_certificate(const struct session *session)
+{
+    const gnutls_datum_t *ours = gnutls_certificate_get_ours(session->tls);
+    struct span own = { NULL, 0 };
+
+    if (!ours) return own;
+    own.data = ours->data;
+    own.size = ours->size;
+    return own;
 }
 
 unsigned session_issuers(const struct session *session, const struct span **issuers)
@@ -619,18 +677,31 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
             session->choosing = FALSE;
             return SEC_I_INCOMPLETE_CREDENTIALS;
         }
-        status = record_take(input, &record);
+        status = session->greeted || !session->server ? record_take(input, &record)
+                                                      : record_take_first(input, &record);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
         {
             if (input->size == size && session->output.size == spoken) return SEC_E_INCOMPLETE_MESSAGE;
             return SEC_I_CONTINUE_NEEDED;
         }
         if (status) return fail_framing(session, status);
+        session->greeted = TRUE;
         if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     }
     session->pending = SESSION_PENDING_NOTHING;
     learn_facts(session);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
+    take_over(session);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS session_request_renegotiation(struct session *session)
+{
+    int error;
+
+    give_back(session);
+    error = gnutls_rehandshake(session->tls);
+    if (error < 0) return fail(session, error);
     take_over(session);
     return SEC_E_OK;
 }

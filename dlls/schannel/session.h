@@ -10,12 +10,9 @@
 
 #include "windows_sspi.h"
 #include "identity.h"
+#include "profile.h"
 #include "span.h"
 #include "suites.h"
-
-/* Every protocol has two SP_PROT_* bits; the server's is the lower one. */
-#define PROTOCOLS_CLIENT 0xaaaaaaaau
-#define PROTOCOLS_SERVER 0x55555555u
 
 /* Sizes in bytes. */
 #define RECORD_HEADER_SIZE  5       /* of every TLS record */
@@ -32,31 +29,29 @@
  */
 SECURITY_STATUS record_take(struct span *input, struct span *record);
 
+/* The same for the first record a server gets, which may be an SSL 2.0 ClientHello that asks for version 3
+ * (RFC 5246, E.2). */
+SECURITY_STATUS record_take_first(struct span *input, struct span *record);
+
 /* How many bytes a part of a record wants: those of its header first, then the rest. */
 size_t record_missing(struct span part);
-
-/* Sets GnuTLS up, once in the process; to be called before anything else here, not from DllMain. FALSE when
- * that failed. */
-BOOL session_library_open(void);
-
-/* What a credential prepares once for all its sessions. */
-struct session_profile;
-
-/*
- * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. SEC_E_ALGORITHM_MISMATCH when there is none
- * among them, SEC_E_INSUFFICIENT_MEMORY. The caller destroys it, after the last session made from it.
- */
-SECURITY_STATUS session_profile_create(DWORD protocols, struct session_profile **profile);
-void session_profile_destroy(struct session_profile *profile); /* NULL is fine */
 
 struct session;
 
 struct session_config
 {
-    const struct session_profile *profile; /* has to outlive the session */
-    const char *server_name;               /* ASCII, for the server_name extension; NULL: send none */
-    BOOL status_request;                   /* ask for a stapled OCSP response */
-    struct span application_protocols;     /* ALPN names, each after its length in one byte; may be empty */
+    const struct profile *profile;     /* has to outlive the session */
+    struct span application_protocols; /* ALPN names, each after its length in one byte; may be empty */
+
+    /* Of a client. */
+    const char *server_name; /* ASCII, for the server_name extension; NULL: send none */
+    BOOL status_request;     /* ask for a stapled OCSP response */
+
+    /* Of a server. */
+    BOOL server;
+    BOOL ask_for_certificate; /* of the client; it may have none */
+    BOOL tickets;             /* give session tickets (RFC 5077; RFC 8446, 4.6.1) */
+    BOOL forget;              /* let nobody resume this session, and resume none */
 
     /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do.
      * What is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
@@ -91,6 +86,20 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 /* What the session has to say to the peer: valid until the session is used again; taken: forget it. */
 struct span session_output(const struct session *session);
 void session_output_taken(struct session *session);
+
+/*
+ * Another ALPN list for a server that has not seen the client's yet: SEC_E_INVALID_TOKEN when it is none.
+ */
+SECURITY_STATUS session_offer_protocols(struct session *session, struct span list);
+
+/* Asks the client for a new handshake (HelloRequest) in the output; TLS 1.2 and before. */
+SECURITY_STATUS session_request_renegotiation(struct session *session);
+
+/* How many sessions are kept for servers of this process. */
+void session_limit_cache(unsigned limit);
+
+/* Lets nobody resume this session, or lets them again. */
+void session_set_resumable(struct session *session, BOOL resumable);
 
 /*
  * Puts an alert into the output. FALSE when GnuTLS cannot (any more).
@@ -171,6 +180,9 @@ struct record_sizes session_record_sizes(const struct session *session);
 
 /* The peer's certificates, leaf first, DER; how many. Borrowed until the next handshake. */
 unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX]);
+
+/* The certificate we have sent, DER, or an empty span. Borrowed. */
+struct span session_own_certificate(const struct session *session);
 
 /* The issuers a server that wants a certificate named, DER names; how many of them there are. Borrowed until
  * the next handshake. */

@@ -1,0 +1,162 @@
+/*
+ * A profile: what a credential prepares once for all its sessions.
+ */
+#include "profile_tls.h"
+#include "identity_tls.h"
+#include "log.h"
+#include "priority.h"
+#include <gnutls/crypto.h>
+
+#define LIFESPAN_DEFAULT (10u * 3600) /* seconds: Windows' ten hours (Microsoft: SCHANNEL_CRED) */
+
+/* --- the library
+ * --------------------------------------------------------------------------------------------- */
+
+static void log_gnutls(int level, const char *line)
+{
+    (void)level;
+    log_tls_line(line);
+}
+
+/* GnuTLS asks for the time with each nonce and random number; msvcrt's time() takes 1.2 us under Wine. */
+static time_t cheap_time(time_t *out)
+{
+    FILETIME now;
+    time_t seconds;
+
+    GetSystemTimePreciseAsFileTime(&now);
+    seconds =
+        (time_t)((((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime) - 116444736000000000) / 10000000);
+    if (out) *out = seconds;
+    return seconds;
+}
+
+static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
+{
+    (void)once;
+    (void)parameter;
+    (void)result;
+    gnutls_global_set_log_function(log_gnutls);
+    if (gnutls_global_init() < 0)
+    {
+        ERR("GnuTLS cannot be initialized\n");
+        return FALSE;
+    }
+    gnutls_global_set_time_function(cheap_time);
+    /* From level 9 on GnuTLS prints keys, and the environment can set the level: ours is the last word. */
+    gnutls_global_set_log_level(log_tls_enabled() ? 5 : 0);
+    return TRUE;
+}
+
+BOOL profile_library_open(void)
+{
+    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+
+    return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
+}
+
+/* --- birth and death
+ * ----------------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWORD protocols)
+{
+    char text[PRIORITY_SIZE];
+
+    if (!priority_string(protocols, text)) return SEC_E_OK;
+    if (gnutls_priority_init2(&profile->priorities[side], text, NULL, 0) < 0 ||
+        gnutls_certificate_allocate_credentials(&profile->certificates[side]) < 0)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    if (side == SIDE_CLIENT)
+        gnutls_certificate_set_retrieve_function3(profile->certificates[side], session_retrieve);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS profile_create(DWORD protocols, struct profile **out)
+{
+    static volatile LONG64 last;
+    SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
+    struct profile *profile;
+
+    if (!(profile = calloc(1, sizeof(*profile)))) return SEC_E_INSUFFICIENT_MEMORY;
+    profile->id = (ULONG64)InterlockedIncrement64(&last);
+    profile->lifespan = LIFESPAN_DEFAULT;
+    if ((status = prepare_side(profile, SIDE_CLIENT, protocols & PROTOCOLS_CLIENT))) goto done;
+    if ((status = prepare_side(profile, SIDE_SERVER, protocols & PROTOCOLS_SERVER))) goto done;
+    if (!profile->priorities[SIDE_CLIENT] && !profile->priorities[SIDE_SERVER])
+    {
+        status = SEC_E_ALGORITHM_MISMATCH;
+        goto done;
+    }
+    if (profile->priorities[SIDE_SERVER] && gnutls_session_ticket_key_generate(&profile->ticket_key) < 0)
+    {
+        status = SEC_E_INSUFFICIENT_MEMORY;
+        goto done;
+    }
+    *out = profile;
+    profile = NULL;
+
+done:
+    profile_destroy(profile);
+    return status;
+}
+
+void profile_destroy(struct profile *profile)
+{
+    unsigned side;
+
+    if (!profile) return;
+    for (side = 0; side < SIDES; side++)
+    {
+        if (profile->priorities[side]) gnutls_priority_deinit(profile->priorities[side]);
+        if (profile->certificates[side]) gnutls_certificate_free_credentials(profile->certificates[side]);
+    }
+    gnutls_memset(profile->ticket_key.data, 0, profile->ticket_key.size);
+    gnutls_free(profile->ticket_key.data);
+    free(profile);
+}
+
+/* --- servers
+ * --------------------------------------------------------------------------------------------------- */
+
+SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity)
+{
+    gnutls_pcert_st chain[IDENTITY_CHAIN_MAX];
+    gnutls_privkey_t key = NULL;
+    unsigned count = 0;
+
+    if (!identity_copy(identity, chain, &count, &key)) return SEC_E_INSUFFICIENT_MEMORY;
+    /* GnuTLS owns both from here on, and looks the names up in the certificate. */
+    if (gnutls_certificate_set_key(profile->certificates[SIDE_SERVER], NULL, 0, chain, (int)count, key) >= 0)
+    {
+        profile->identity_count++;
+        return SEC_E_OK;
+    }
+    while (count) gnutls_pcert_deinit(&chain[--count]);
+    gnutls_privkey_deinit(key);
+    return SEC_E_INSUFFICIENT_MEMORY;
+}
+
+BOOL profile_name_authority(struct profile *profile, struct span certificate)
+{
+    gnutls_datum_t der = { (unsigned char *)certificate.data, (unsigned)certificate.size };
+
+    return gnutls_certificate_set_x509_trust_mem(profile->certificates[SIDE_SERVER], &der,
+                                                 GNUTLS_X509_FMT_DER) > 0;
+}
+
+void profile_set_lifespan(struct profile *profile, unsigned seconds)
+{
+    profile->lifespan = seconds;
+}
+
+/* GnuTLS wants a key of its own size: it is derived from the secret. */
+BOOL profile_set_ticket_secret(struct profile *profile, struct span secret)
+{
+    static const char label[] = "schannel session tickets";
+    gnutls_datum_t input = { (unsigned char *)secret.data, (unsigned)secret.size };
+    gnutls_datum_t salt = { (unsigned char *)label, sizeof(label) - 1 };
+
+    if (!secret.size || secret.size > TICKET_SECRET_MAX || !profile->ticket_key.size) return FALSE;
+    return gnutls_pbkdf2(GNUTLS_MAC_SHA512, &input, &salt, 1, profile->ticket_key.data,
+                         profile->ticket_key.size) >= 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * A profile: what a credential prepares once for all its sessions.
+ */
+#ifndef SCHANNEL_PROFILE_H
+#define SCHANNEL_PROFILE_H
+
+#include "windows_sspi.h"
+#include "identity.h"
+
+/* Every protocol has two SP_PROT_* bits; the server's is the lower one. */
+#define PROTOCOLS_CLIENT  0xaaaaaaaau
+#define PROTOCOLS_SERVER  0x55555555u
+
+#define TICKET_SECRET_MAX 96 /* bytes of SESSION_TICKET_KEYS: an id of 16, up to 64 of key */
+
+/* Sets GnuTLS up, once in the process; to be called before anything else of the engine, not from DllMain.
+ * FALSE when that failed. */
+BOOL profile_library_open(void);
+
+struct profile;
+
+/*
+ * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. SEC_E_ALGORITHM_MISMATCH when there is none
+ * among them, SEC_E_INSUFFICIENT_MEMORY. The caller destroys it, after the last session made from it.
+ */
+SECURITY_STATUS profile_create(DWORD protocols, struct profile **profile);
+void profile_destroy(struct profile *profile); /* NULL is fine */
+
+/* How a profile's servers behave. To be called before the first session is made from it. */
+
+/* A certificate of the server; of several the client's name and algorithms choose. The identity has to
+ * outlive the profile. SEC_E_INSUFFICIENT_MEMORY. */
+SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity);
+
+/* Names an authority, by its certificate, whose clients are wanted. FALSE: it is no certificate, or no
+ * memory. */
+BOOL profile_name_authority(struct profile *profile, struct span certificate);
+
+/* How long sessions can be resumed, in seconds; 0: not at all. */
+void profile_set_lifespan(struct profile *profile, unsigned seconds);
+
+/* The secret tickets are protected with; without it, it is random. Two profiles with one secret resume each
+ * other's sessions. FALSE: no memory, or not up to TICKET_SECRET_MAX bytes. */
+BOOL profile_set_ticket_secret(struct profile *profile, struct span secret);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The inside of a profile, for the session.
+ */
+#ifndef SCHANNEL_PROFILE_TLS_H
+#define SCHANNEL_PROFILE_TLS_H
+
+#include "profile.h"
+#include <gnutls/abstract.h>
+
+enum side
+{
+    SIDE_CLIENT,
+    SIDE_SERVER,
+    SIDES
+};
+
+struct profile
+{
+    gnutls_priority_t priorities[SIDES]; /* NULL: no protocol for that side */
+    gnutls_certificate_credentials_t certificates[SIDES];
+    unsigned identity_count;   /* of the server */
+    ULONG64 id;                /* of this profile alone, among all there ever are */
+    unsigned lifespan;         /* seconds, 0: no resumption */
+    gnutls_datum_t ticket_key; /* GnuTLS's */
+};
+
+/* Chooses a client's certificate when it is due (session.c): one function for all sessions of a profile. */
+int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                     gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
+                     unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags);
+
+#endif
