@@ -289,8 +289,49 @@ void client_close(struct client *client)
     client->socket = INVALID_SOCKET;
 }
 
-/* --- ClientHello -------------------------------------------------------------------------------------------
- */
+/* --- certificates --------------------------------------------------------------------------------------- */
+
+BYTE *pki_file(const char *name, DWORD *size)
+{
+    static BYTE data[16384];
+    char path[MAX_PATH];
+    FILE *file;
+
+    *size = 0;
+    snprintf(path, sizeof(path), "%s/%s", getenv("PKI") ? getenv("PKI") : ".", name);
+    if (!(file = fopen(path, "rb"))) return NULL;
+    *size = (DWORD)fread(data, 1, sizeof(data), file);
+    fclose(file);
+    return data;
+}
+
+HCERTSTORE pfx_store(const char *name, DWORD flags)
+{
+    CRYPT_DATA_BLOB blob;
+    char file[64];
+
+    snprintf(file, sizeof(file), "%s.pfx", name);
+    blob.pbData = pki_file(file, &blob.cbData);
+    return PFXImportCertStore(&blob, L"secret", flags);
+}
+
+PCCERT_CONTEXT pfx_certificate(const char *name, DWORD flags)
+{
+    HCERTSTORE store = pfx_store(name, flags);
+    PCCERT_CONTEXT certificate = NULL;
+    char subject[64];
+
+    if (!store) return NULL;
+    while ((certificate = CertEnumCertificatesInStore(store, certificate)))
+        if (CertGetNameStringA(certificate, CERT_NAME_SIMPLE_DISPLAY_TYPE, 0, NULL, subject,
+                               sizeof(subject)) &&
+            !strcmp(subject, name))
+            break;
+    CertCloseStore(store, 0); /* the certificate keeps it */
+    return certificate;
+}
+
+/* --- ClientHello ---------------------------------------------------------------------------------------- */
 
 static unsigned number(const BYTE *data, unsigned size)
 {

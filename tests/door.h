@@ -85,7 +85,21 @@ SECURITY_STATUS client_decrypt(struct client *client, void *data, size_t room, s
 BOOL client_fill(struct client *client); /* one recv more */
 void client_close(struct client *client);
 
-/* --- what the first token says --- */
+/* --- certificates of tests/pki.py ----------------------------------------------------------------------- */
+
+/* A file of the PKI's folder, in memory that the next call uses again; NULL when it is not there. */
+BYTE *pki_file(const char *name, DWORD *size);
+
+/* NAME.pfx imported, and the certificate of it that has that name. The caller closes and frees. NULL: none.
+ */
+HCERTSTORE pfx_store(const char *name, DWORD flags);
+PCCERT_CONTEXT pfx_certificate(const char *name, DWORD flags);
+
+#ifndef PKCS12_NO_PERSIST_KEY
+#define PKCS12_NO_PERSIST_KEY 0x8000
+#endif
+
+/* --- what the first token says -------------------------------------------------------------------------- */
 
 struct hello
 {

@@ -10,8 +10,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
-/* --- a key
- * ---------------------------------------------------------------------------------------------------- */
+/* --- a key ---------------------------------------------------------------------------------------------- */
 
 struct test_key
 {
@@ -111,8 +110,7 @@ static BOOL decrypt(void *context, struct span cipher, uint8_t *plain, size_t *s
     return FALSE; /* clients do not */
 }
 
-/* --- an identity with it
- * ---------------------------------------------------------------------------------------- */
+/* --- an identity with it -------------------------------------------------------------------------------- */
 
 static gnutls_pk_algorithm_t pk_of(enum identity_type type)
 {
@@ -170,8 +168,7 @@ static void unmake(struct identity *identity, struct test_key *key)
     gnutls_privkey_deinit(key->key);
 }
 
-/* --- handshakes
- * ------------------------------------------------------------------------------------------------- */
+/* --- handshakes ----------------------------------------------------------------------------------------- */
 
 struct chooser
 {

@@ -17,61 +17,19 @@
 #define PKCS12_NO_PERSIST_KEY 0x8000
 #endif
 
-/* --- certificates with keys
- * ----------------------------------------------------------------------------------- */
-
-static BYTE *read_file(const char *name, DWORD *size)
-{
-    static BYTE data[16384];
-    char path[MAX_PATH];
-    FILE *file;
-
-    *size = 0;
-    snprintf(path, sizeof(path), "%s/%s", getenv("PKI") ? getenv("PKI") : ".", name);
-    if (!(file = fopen(path, "rb"))) return NULL;
-    *size = (DWORD)fread(data, 1, sizeof(data), file);
-    fclose(file);
-    return data;
-}
-
-static HCERTSTORE import_store(const char *name, DWORD flags)
-{
-    CRYPT_DATA_BLOB blob;
-    char file[64];
-
-    snprintf(file, sizeof(file), "%s.pfx", name);
-    blob.pbData = read_file(file, &blob.cbData);
-    return PFXImportCertStore(&blob, L"secret", flags);
-}
+/* --- stores --------------------------------------------------------------------------------------------- */
 
 /* Wine leaves a root out of what it imports. */
 static void add_to_store(HCERTSTORE store, const char *name)
 {
     DWORD size, der_size = 4096;
-    const char *pem = (const char *)read_file(name, &size);
+    const char *pem = (const char *)pki_file(name, &size);
     BYTE der[4096];
 
     ok(CryptStringToBinaryA(pem, size, CRYPT_STRING_BASE64HEADER, der, &der_size, NULL, NULL) &&
            CertAddEncodedCertificateToStore(store, X509_ASN_ENCODING, der, der_size, CERT_STORE_ADD_ALWAYS,
                                             NULL),
        "%s: %#lx\n", name, GetLastError());
-}
-
-/* The certificate of a PFX that has its name. */
-static PCCERT_CONTEXT import_pfx(const char *name, DWORD flags)
-{
-    HCERTSTORE store = import_store(name, flags);
-    PCCERT_CONTEXT certificate = NULL;
-    char subject[64];
-
-    if (!store) return NULL;
-    while ((certificate = CertEnumCertificatesInStore(store, certificate)))
-        if (CertGetNameStringA(certificate, CERT_NAME_SIMPLE_DISPLAY_TYPE, 0, NULL, subject,
-                               sizeof(subject)) &&
-            !strcmp(subject, name))
-            break;
-    CertCloseStore(store, 0); /* the certificate keeps it */
-    return certificate;
 }
 
 /* Wine gives every import of a user the same container; without it no later import finds an earlier one's
@@ -87,8 +45,7 @@ static void forget_keys(void)
                              CRYPT_DELETEKEYSET | sets[i]);
 }
 
-/* --- asking
- * --------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------- */
 
 /* Whether the server's answer to a GET holds the text. */
 static BOOL says(struct client *client, const char *text)
@@ -124,8 +81,7 @@ static SECURITY_STATUS open_with(struct client *client, const char *peer, DWORD 
                                                    : SEC_E_NO_AUTHENTICATING_AUTHORITY;
 }
 
-/* --- keys of every kind
- * ----------------------------------------------------------------------------------------- */
+/* --- keys of every kind --------------------------------------------------------------------------------- */
 
 static const struct
 {
@@ -157,7 +113,7 @@ static void test_pfx_imports_of_every_kind(void)
         PCCERT_CONTEXT certificate;
 
         forget_keys();
-        certificate = import_pfx("client", imports[i].flags);
+        certificate = pfx_certificate("client", imports[i].flags);
         ok(certificate != NULL, "%s: no certificate with a key\n", imports[i].name);
         if (!certificate) continue;
         for (modern = 0; modern < 2; modern++)
@@ -183,7 +139,7 @@ static void test_pfx_imports_of_every_kind(void)
  */
 static void test_the_first_certificate_of_a_pfx(void)
 {
-    HCERTSTORE store = import_store("client", CRYPT_EXPORTABLE);
+    HCERTSTORE store = pfx_store("client", CRYPT_EXPORTABLE);
     PCCERT_CONTEXT first = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_ANY, NULL, NULL);
     struct client client;
 
@@ -207,7 +163,7 @@ static void test_openssl_takes_it_and_nothing_less(void)
         { "PEER_ASKS_SHA512", TLS12, "Subject: CN=client" },
         { "PEER_ASKS_TLS11", SP_PROT_TLS1_1_CLIENT, "Subject: CN=client" },
     };
-    PCCERT_CONTEXT certificate = import_pfx("client", CRYPT_EXPORTABLE);
+    PCCERT_CONTEXT certificate = pfx_certificate("client", CRYPT_EXPORTABLE);
     struct client client;
     unsigned i;
 
@@ -231,13 +187,12 @@ static void test_openssl_takes_it_and_nothing_less(void)
     CertFreeCertificateContext(certificate);
 }
 
-/* --- choosing
- * -------------------------------------------------------------------------------------------------- */
+/* --- choosing ------------------------------------------------------------------------------------------- */
 
 static void test_the_issuers_and_the_key_decide(void)
 {
-    PCCERT_CONTEXT member = import_pfx("member", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE),
-                   client_certificate = import_pfx("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    PCCERT_CONTEXT member = pfx_certificate("member", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE),
+                   client_certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
     PCCERT_CONTEXT both[2] = { member, client_certificate };
     unsigned modern;
 
@@ -273,8 +228,7 @@ static void test_the_issuers_and_the_key_decide(void)
     CertFreeCertificateContext(client_certificate);
 }
 
-/* --- coming back
- * ----------------------------------------------------------------------------------------------- */
+/* --- coming back ---------------------------------------------------------------------------------------- */
 
 static SecPkgContext_IssuerListInfoEx issuers;
 static PCCERT_CONTEXT late;
@@ -307,7 +261,7 @@ static void test_a_program_that_is_asked_comes_back(void)
 {
     unsigned repeat, modern, feed;
 
-    late = import_pfx("client", CRYPT_EXPORTABLE);
+    late = pfx_certificate("client", CRYPT_EXPORTABLE);
     for (feed = 0; feed < 2; feed++)
         for (repeat = 0; repeat < 2; repeat++)
             for (modern = 0; modern < 2; modern++)
@@ -372,8 +326,7 @@ static void test_wines_own_programs_are_not_asked(void)
     client_close(&client);
 }
 
-/* --- the default one
- * -------------------------------------------------------------------------------------------- */
+/* --- the default one ------------------------------------------------------------------------------------ */
 
 /* Puts a certificate into a store of the user, or takes it out: by hand, for Wine does not delete what it has
  * written down. */
@@ -404,7 +357,7 @@ static void keep_in_store(const WCHAR *name, PCCERT_CONTEXT certificate, BOOL ke
  * intermediate into CA. */
 static void install(BOOL keep)
 {
-    HCERTSTORE store = import_store("client", CRYPT_EXPORTABLE);
+    HCERTSTORE store = pfx_store("client", CRYPT_EXPORTABLE);
     PCCERT_CONTEXT certificate = NULL;
     char subject[64];
 
@@ -449,12 +402,11 @@ static void test_the_default_certificate_is_in_the_users_store(void)
     install(FALSE);
 }
 
-/* --- attributes
- * ------------------------------------------------------------------------------------------------ */
+/* --- attributes ----------------------------------------------------------------------------------------- */
 
 static void test_what_is_told_of_our_certificate(void)
 {
-    PCCERT_CONTEXT certificate = import_pfx("client", CRYPT_EXPORTABLE), local = NULL;
+    PCCERT_CONTEXT certificate = pfx_certificate("client", CRYPT_EXPORTABLE), local = NULL;
     SecPkgContext_CertInfo info = { 0 };
     struct client client;
 
@@ -493,7 +445,7 @@ static void test_no_issuers_when_nobody_asks(void)
 
 static void test_the_root_is_sent_if_asked_for(void)
 {
-    PCCERT_CONTEXT certificate = import_pfx("member", CRYPT_EXPORTABLE);
+    PCCERT_CONTEXT certificate = pfx_certificate("member", CRYPT_EXPORTABLE);
     static const DWORD flags[] = { NO_DEFAULT, NO_DEFAULT | SCH_SEND_ROOT_CERT };
     size_t sizes[2] = { 0, 0 };
     unsigned i;

@@ -17,8 +17,7 @@ static SECURITY_STATUS initialize(struct client *client, SecBufferDesc *in, SecB
         requirements, 0, 0, in, 0, new_handle, out, &client->attributes, NULL);
 }
 
-/* --- the first call ----------------------------------------------------------------------------------------
- */
+/* --- the first call ------------------------------------------------------------------------------------- */
 
 static void test_the_first_call_takes_no_input_or_any_of_these(void)
 {
@@ -195,8 +194,7 @@ static void test_a_server_credential_cannot_connect(void)
     client_close(&client);
 }
 
-/* --- the ClientHello ---------------------------------------------------------------------------------------
- */
+/* --- the ClientHello ------------------------------------------------------------------------------------ */
 
 static void open_hello(struct client *client, DWORD protocols, BOOL modern, const WCHAR *target,
                        struct hello *hello)
@@ -387,8 +385,7 @@ static void test_application_protocols_that_cannot_be_read(void)
     }
 }
 
-/* --- going on ----------------------------------------------------------------------------------------------
- */
+/* --- going on ------------------------------------------------------------------------------------------- */
 
 /* A client that has said hello to a server and holds what came back. */
 static BOOL open_answered(struct client *client, const char *peer, BOOL modern)
@@ -590,8 +587,7 @@ static void test_a_deleted_context_is_gone(void)
     client_close(&client);
 }
 
-/* --- versions and alerts -----------------------------------------------------------------------------------
- */
+/* --- versions and alerts -------------------------------------------------------------------------------- */
 
 static void test_each_version_with_each_server(void)
 {
@@ -744,8 +740,7 @@ static void test_a_failed_context_stays_failed(void)
     client_close(&client);
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------
- */
+/* --- orders --------------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS control(struct client *client, void *data, ULONG size, ULONG type, ULONG count)
 {

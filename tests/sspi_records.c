@@ -375,8 +375,7 @@ static void test_the_servers_close_is_told(void)
     }
 }
 
-/* --- both directions at once -------------------------------------------------------------------------------
- */
+/* --- both directions at once ---------------------------------------------------------------------------- */
 
 static struct client shared;
 static LONG received_bytes;

@@ -84,8 +84,7 @@ static SECURITY_STATUS query_cert_check_result(struct context *context, void *bu
     return context_check_peer(context, &result->chain_error_status, &result->verify_chain_status);
 }
 
-/* --- our own certificate -----------------------------------------------------------------------------------
- */
+/* --- our own certificate -------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS query_local_cert_context(struct context *context, void *buffer)
 {
@@ -151,8 +150,7 @@ static SECURITY_STATUS query_issuer_list(struct context *context, void *buffer)
     return SEC_E_OK;
 }
 
-/* --- what was negotiated -----------------------------------------------------------------------------------
- */
+/* --- what was negotiated -------------------------------------------------------------------------------- */
 
 /* The certificate of whoever is the server; the caller frees it. */
 static SECURITY_STATUS open_server(struct context *context, PCCERT_CONTEXT *leaf)
@@ -261,8 +259,7 @@ static SECURITY_STATUS query_session_info(struct context *context, void *buffer)
     return SEC_E_OK;
 }
 
-/* --- channel bindings --------------------------------------------------------------------------------------
- */
+/* --- channel bindings ----------------------------------------------------------------------------------- */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
 static SECURITY_STATUS make_bindings(const char *prefix, const BYTE *value, size_t size,
@@ -331,8 +328,7 @@ static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *bu
     return status;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------
- */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 static const struct attribute
 {

@@ -52,8 +52,7 @@ static void context_destroy(struct object *object)
     free(context);
 }
 
-/* --- application protocols ---------------------------------------------------------------------------------
- */
+/* --- application protocols ------------------------------------------------------------------------------ */
 
 /* A number in this machine's order off the front. */
 static BOOL take_value(struct span *span, void *value, size_t size)
@@ -87,8 +86,7 @@ static SECURITY_STATUS find_alpn(const SecBuffer *buffer, struct span *list)
     return SEC_E_OK;
 }
 
-/* --- validation --------------------------------------------------------------------------------------------
- */
+/* --- validation ----------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS judge_peer(struct context *context, DWORD *trust)
 {
@@ -123,8 +121,7 @@ SECURITY_STATUS context_check_peer(struct context *context, DWORD *trust, HRESUL
     return SEC_E_OK;
 }
 
-/* --- our certificate ---------------------------------------------------------------------------------------
- */
+/* --- our certificate ------------------------------------------------------------------------------------ */
 
 /* The program's own choice, or the user's MY store, unless the program wants none of that. */
 static const struct own_certificate *find_certificate(struct context *context,
@@ -166,8 +163,7 @@ void context_supply(struct context *context, struct credentials *credentials)
     client->supplied = credentials;
 }
 
-/* --- birth -------------------------------------------------------------------------------------------------
- */
+/* --- birth ---------------------------------------------------------------------------------------------- */
 
 /* What both sides have; the session is still to come. */
 static struct context *create(struct credentials *credentials, ULONG requirements)
@@ -265,8 +261,7 @@ const struct own_certificate *context_own_certificate(const struct context *cont
     return NULL;
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------
- */
+/* --- orders --------------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS order_shutdown(struct context *context, const BYTE *token)
 {

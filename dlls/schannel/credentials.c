@@ -128,8 +128,7 @@ static DWORD without_unsignable(const struct credentials *credentials, DWORD pro
     return credentials->own_count && without & TLS_PROTOCOLS ? without : protocols;
 }
 
-/* --- what servers do ---------------------------------------------------------------------------------------
- */
+/* --- what servers do ------------------------------------------------------------------------------------ */
 
 #define ISSUERS_SIZE_MAX 16384 /* bytes of names in a CertificateRequest, as Windows limits them */
 
@@ -274,8 +273,7 @@ void credentials_release(struct credentials *credentials)
     if (credentials) object_release(&credentials->object);
 }
 
-/* --- certificates ------------------------------------------------------------------------------------------
- */
+/* --- certificates --------------------------------------------------------------------------------------- */
 
 const struct own_certificate *credentials_choose(const struct credentials *credentials,
                                                  const struct identity_request *request)
@@ -287,8 +285,7 @@ const struct own_certificate *credentials_choose(const struct credentials *crede
     return NULL;
 }
 
-/* --- attributes --------------------------------------------------------------------------------------------
- */
+/* --- attributes ----------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS query_names(const struct credentials *credentials, void *buffer)
 {

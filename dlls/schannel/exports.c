@@ -19,8 +19,7 @@
 #define STATUS              "%s (%#lx)"
 #define STATUS_ARGS(status) status_name(status), (unsigned long)(status)
 
-/* --- the package -------------------------------------------------------------------------------------------
- */
+/* --- the package ---------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS SEC_ENTRY EnumerateSecurityPackagesW(ULONG *count, PSecPkgInfoW *list)
 {
@@ -86,8 +85,7 @@ SECURITY_STATUS SEC_ENTRY FreeContextBuffer(void *memory)
     return SEC_E_OK;
 }
 
-/* --- credentials -------------------------------------------------------------------------------------------
- */
+/* --- credentials ---------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS SEC_ENTRY AcquireCredentialsHandleW(SEC_WCHAR *principal, SEC_WCHAR *package, ULONG use,
                                                     void *logon_id, void *auth_data, SEC_GET_KEY_FN get_key,
@@ -174,8 +172,7 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG 
     return QueryCredentialsAttributesW(handle, attribute, buffer);
 }
 
-/* --- handshake ---------------------------------------------------------------------------------------------
- */
+/* --- handshake ------------------------------------------------------------------------------------------ */
 
 /* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)); datagrams are to
  * come. */
@@ -381,8 +378,7 @@ SECURITY_STATUS SEC_ENTRY DeleteSecurityContext(PCtxtHandle handle)
     return close_object(handle, OBJECT_CONTEXT, __func__);
 }
 
-/* --- attributes --------------------------------------------------------------------------------------------
- */
+/* --- attributes ----------------------------------------------------------------------------------------- */
 
 typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer);
 
@@ -427,8 +423,7 @@ static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULON
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS SEC_ENTRY EncryptMessage(PCtxtHandle handle, ULONG qop, PSecBufferDesc message,
                                          ULONG sequence)
@@ -476,8 +471,7 @@ SECURITY_STATUS SEC_ENTRY UnsealMessage(PCtxtHandle handle, PSecBufferDesc messa
     return DecryptMessage(handle, message, sequence, qop);
 }
 
-/* --- what TLS has no use for -------------------------------------------------------------------------------
- */
+/* --- what TLS has no use for ---------------------------------------------------------------------------- */
 
 SECURITY_STATUS SEC_ENTRY CompleteAuthToken(PCtxtHandle handle, PSecBufferDesc token)
 {
@@ -515,8 +509,7 @@ SECURITY_STATUS SEC_ENTRY RevertSecurityContext(PCtxtHandle handle)
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* --- the tables --------------------------------------------------------------------------------------------
- */
+/* --- the tables ----------------------------------------------------------------------------------------- */
 
 /*
  * Version 2 and above makes secur32 take SetContextAttributes; with 1 it leaves garbage in that slot. An

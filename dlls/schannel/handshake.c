@@ -44,8 +44,7 @@ static SECURITY_STATUS incomplete(const struct step *step)
     return SEC_E_INCOMPLETE_MESSAGE;
 }
 
-/* --- answers -----------------------------------------------------------------------------------------------
- */
+/* --- answers -------------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS hold(struct context *context, const struct step *step, SECURITY_STATUS status)
 {
@@ -106,8 +105,7 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     return context_fail(context, status);
 }
 
-/* --- a certificate the server wants ------------------------------------------------------------------------
- */
+/* --- a certificate the server wants --------------------------------------------------------------------- */
 
 /* The caller may come back with a certificate or without one, with the same input (curl) or with the next
  * (Qt). What is to be said meanwhile waits for that call: not everyone sends a token that comes with this
@@ -142,8 +140,7 @@ static void resume(struct context *context, struct step *step)
     client->waiting = FALSE;
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------
- */
+/* --- steps ---------------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
 {

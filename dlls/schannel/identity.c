@@ -55,8 +55,7 @@ BOOL identity_scheme(gnutls_sign_algorithm_t algorithm, enum signature_scheme *s
     return FALSE;
 }
 
-/* --- an external key
- * ----------------------------------------------------------------------------------------- */
+/* --- an external key ------------------------------------------------------------------------------------ */
 
 /* What GnuTLS asks about the key; -1: that we do not know. */
 static int tell(gnutls_privkey_t private_key, unsigned flags, void *owner)
@@ -178,8 +177,7 @@ static int decrypt(gnutls_privkey_t private_key, void *owner, const gnutls_datum
     return plain->data ? 0 : GNUTLS_E_MEMORY_ERROR;
 }
 
-/* --- birth and death
- * ----------------------------------------------------------------------------------------- */
+/* --- birth and death ------------------------------------------------------------------------------------ */
 
 static gnutls_privkey_t make_key(const struct identity *identity)
 {
@@ -248,8 +246,7 @@ void identity_destroy(struct identity *identity)
     free(identity);
 }
 
-/* --- choosing
- * ------------------------------------------------------------------------------------------------ */
+/* --- choosing ------------------------------------------------------------------------------------------- */
 
 static BOOL issued_by(const gnutls_pcert_st *certificate, const struct identity_request *request)
 {

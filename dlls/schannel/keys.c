@@ -98,8 +98,7 @@ static void reverse(uint8_t *bytes, size_t size)
     }
 }
 
-/* --- CryptoAPI ---------------------------------------------------------------------------------------------
- */
+/* --- CryptoAPI ------------------------------------------------------------------------------------------ */
 
 /* Whether the provider's key under `spec` belongs to the certificate. */
 static BOOL is_key_of(HCRYPTPROV provider, DWORD spec, PCCERT_CONTEXT certificate)
@@ -242,8 +241,7 @@ static BOOL decrypt_capi(struct key *key, struct span cipher, uint8_t *plain, si
     return good;
 }
 
-/* --- an exportable key of CryptoAPI, for RSA-PSS and SHA-2
- * --------------------------------------------------- */
+/* --- an exportable key of CryptoAPI, for RSA-PSS and SHA-2 ---------------------------------------------- */
 
 /* A number of a PRIVATEKEYBLOB, turned round, as bcrypt wants it. */
 static uint8_t *turn(uint8_t *out, const uint8_t **in, size_t size)
@@ -319,8 +317,7 @@ static void export_key(struct key *key)
     CryptDestroyKey(handle);
 }
 
-/* --- CNG ---------------------------------------------------------------------------------------------------
- */
+/* --- CNG ------------------------------------------------------------------------------------------------ */
 
 /* CNG's padding argument for a scheme. */
 struct padding
@@ -438,8 +435,7 @@ static SECURITY_STATUS open_cng(struct key *key, const CRYPT_KEY_PROV_INFO *info
     return take_cng(key, handle, TRUE, certificate);
 }
 
-/* --- what an identity asks
- * ---------------------------------------------------------------------------------- */
+/* --- what an identity asks ------------------------------------------------------------------------------ */
 
 static BOOL can_sign(void *context, enum signature_scheme id)
 {
@@ -486,8 +482,7 @@ BOOL key_signs_for_tls13(struct key *key)
                                                          : SCHEME_ECDSA_SHA256);
 }
 
-/* --- opening -----------------------------------------------------------------------------------------------
- */
+/* --- opening -------------------------------------------------------------------------------------------- */
 
 /* A property of the certificate, in memory the caller frees; NULL: it has none. */
 static void *property(PCCERT_CONTEXT certificate, DWORD id)

@@ -90,8 +90,7 @@ static SECURITY_STATUS create_identity(struct own_certificate *own, DWORD flags)
     return status;
 }
 
-/* --- whose key it is
- * ----------------------------------------------------------------------------------------- */
+/* --- whose key it is ------------------------------------------------------------------------------------ */
 
 /* Whether `authority` is above the certificate, as far as the names in the store tell. */
 static BOOL descends(PCCERT_CONTEXT certificate, PCCERT_CONTEXT authority)
@@ -167,8 +166,7 @@ BOOL own_signs_for_tls13(const struct own_certificate *own)
     return key_signs_for_tls13(own->key);
 }
 
-/* --- the default one
- * ----------------------------------------------------------------------------------------- */
+/* --- the default one ------------------------------------------------------------------------------------ */
 
 /* Whether a certificate is meant for clients; one that does not say is for everything. */
 static BOOL is_for_clients(PCCERT_CONTEXT certificate)

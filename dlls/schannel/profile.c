@@ -9,8 +9,7 @@
 
 #define LIFESPAN_DEFAULT (10u * 3600) /* seconds: Windows' ten hours (Microsoft: SCHANNEL_CRED) */
 
-/* --- the library
- * --------------------------------------------------------------------------------------------- */
+/* --- the library ---------------------------------------------------------------------------------------- */
 
 static void log_gnutls(int level, const char *line)
 {
@@ -55,8 +54,7 @@ BOOL profile_library_open(void)
     return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
 }
 
-/* --- birth and death
- * ----------------------------------------------------------------------------------------- */
+/* --- birth and death ------------------------------------------------------------------------------------ */
 
 static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWORD protocols)
 {
@@ -115,8 +113,7 @@ void profile_destroy(struct profile *profile)
     free(profile);
 }
 
-/* --- servers
- * --------------------------------------------------------------------------------------------------- */
+/* --- servers -------------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity)
 {

@@ -51,8 +51,7 @@ struct session
     struct session_facts facts;
 };
 
-/* --- the wire ----------------------------------------------------------------------------------------------
- */
+/* --- the wire ------------------------------------------------------------------------------------------- */
 
 static BOOL bytes_append(struct bytes *bytes, const void *data, size_t size)
 {
@@ -139,8 +138,7 @@ size_t record_missing(struct span part)
     return size > part.size ? size - part.size : 1;
 }
 
-/* --- creation ----------------------------------------------------------------------------------------------
- */
+/* --- creation ------------------------------------------------------------------------------------------- */
 
 /* Called by GnuTLS with the peer's certificates known, before it uses what they signed. */
 static int verify_peer(gnutls_session_t tls)
@@ -250,9 +248,7 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     return 0;
 }
 
-/* --- sessions of a server that are resumed
- * -------------------------------------------------------------------
- */
+/* --- sessions of a server that are resumed -------------------------------------------------------------- */
 
 /* One cache for all servers of the process; the key says whose session it is. */
 static struct cache server_sessions = { .limit = 20000 };
@@ -339,8 +335,7 @@ static BOOL prepare_resumption(struct session *session, const struct session_con
     return gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key) >= 0;
 }
 
-/* --- creation ----------------------------------------------------------------------------------------------
- */
+/* --- creation ------------------------------------------------------------------------------------------- */
 
 SECURITY_STATUS session_offer_protocols(struct session *session, struct span list)
 {
@@ -429,8 +424,7 @@ void session_destroy(struct session *session)
     free(session);
 }
 
-/* --- facts -------------------------------------------------------------------------------------------------
- */
+/* --- facts ---------------------------------------------------------------------------------------------- */
 
 static const struct
 {
@@ -572,8 +566,7 @@ size_t session_id(const struct session *session, uint8_t id[32])
     return gnutls_session_get_id(session->tls, id, &size) < 0 ? 0 : size;
 }
 
-/* --- whose record layer ------------------------------------------------------------------------------------
- */
+/* --- whose record layer --------------------------------------------------------------------------------- */
 
 static void give_back(struct session *session)
 {
@@ -589,8 +582,7 @@ static void take_over(struct session *session)
     protection_take_over(&session->receiving, session->tls, TRUE, facts->suite, facts->version);
 }
 
-/* --- handshake ---------------------------------------------------------------------------------------------
- */
+/* --- handshake ------------------------------------------------------------------------------------------ */
 
 BOOL session_alert(struct session *session, unsigned level, unsigned alert)
 {
@@ -706,8 +698,7 @@ SECURITY_STATUS session_request_renegotiation(struct session *session)
     return SEC_E_OK;
 }
 
-/* --- records -----------------------------------------------------------------------------------------------
- */
+/* --- records -------------------------------------------------------------------------------------------- */
 
 /* The suites that GnuTLS protects itself: CBC, and what is older. */
 static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
