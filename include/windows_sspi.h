@@ -60,6 +60,34 @@ struct certificate_validation_result
 #define SCH_CRED_DEFERRED_CRED_VALIDATION 0x04000000
 #endif
 
+/* Keys that servers protect session tickets with (schannel.h of the Windows 11 SDK:
+ * SecPkgCred_SessionTicketKeys). */
+struct session_ticket_key
+{
+    DWORD version;
+    BYTE id[16];
+    BYTE material[64];
+    BYTE material_size; /* 32 to 64 */
+};
+struct session_ticket_keys
+{
+    DWORD count; /* up to 16 */
+    struct session_ticket_key *keys;
+};
+#ifndef SECPKG_ATTR_SESSION_TICKET_KEYS
+#define SECPKG_ATTR_SESSION_TICKET_KEYS 0x73
+#endif
+
+/* What SslGetExtensions fills in (schannel.h of the Windows 11 SDK: SCH_EXTENSION_DATA,
+ * SCH_NO_RECORD_HEADER). */
+struct client_extension
+{
+    WORD type;
+    const BYTE *data;
+    DWORD size;
+};
+#define CLIENT_HELLO_WITHOUT_RECORDS 1
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #endif

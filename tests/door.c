@@ -315,18 +315,27 @@ HCERTSTORE pfx_store(const char *name, DWORD flags)
     return PFXImportCertStore(&blob, L"secret", flags);
 }
 
+static BOOL is_authority(PCCERT_CONTEXT certificate)
+{
+    CERT_BASIC_CONSTRAINTS2_INFO constraints = { 0 };
+    DWORD size = sizeof(constraints);
+    CERT_EXTENSION *extension = CertFindExtension(
+        szOID_BASIC_CONSTRAINTS2, certificate->pCertInfo->cExtension, certificate->pCertInfo->rgExtension);
+
+    return extension &&
+           CryptDecodeObject(X509_ASN_ENCODING, X509_BASIC_CONSTRAINTS2, extension->Value.pbData,
+                             extension->Value.cbData, 0, &constraints, &size) &&
+           constraints.fCA;
+}
+
 PCCERT_CONTEXT pfx_certificate(const char *name, DWORD flags)
 {
     HCERTSTORE store = pfx_store(name, flags);
     PCCERT_CONTEXT certificate = NULL;
-    char subject[64];
 
     if (!store) return NULL;
     while ((certificate = CertEnumCertificatesInStore(store, certificate)))
-        if (CertGetNameStringA(certificate, CERT_NAME_SIMPLE_DISPLAY_TYPE, 0, NULL, subject,
-                               sizeof(subject)) &&
-            !strcmp(subject, name))
-            break;
+        if (!is_authority(certificate)) break;
     CertCloseStore(store, 0); /* the certificate keeps it */
     return certificate;
 }

@@ -90,7 +90,8 @@ void client_close(struct client *client);
 /* A file of the PKI's folder, in memory that the next call uses again; NULL when it is not there. */
 BYTE *pki_file(const char *name, DWORD *size);
 
-/* NAME.pfx imported, and the certificate of it that has that name. The caller closes and frees. NULL: none.
+/* NAME.pfx imported, and the certificate of it that is no authority's. The caller closes and frees. NULL:
+ * none.
  */
 HCERTSTORE pfx_store(const char *name, DWORD flags);
 PCCERT_CONTEXT pfx_certificate(const char *name, DWORD flags);

@@ -2,6 +2,7 @@
  * The other side, in the same process.
  */
 #include "pair.h"
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <errno.h>
 
@@ -76,6 +77,37 @@ struct peer *peer_create(const char *priority)
     return peer;
 }
 
+struct peer *peer_create_client(const char *priority, gnutls_datum_t resume)
+{
+    static gnutls_certificate_credentials_t nothing;
+    struct peer *peer = calloc(1, sizeof(*peer));
+
+    if (!nothing) gnutls_certificate_allocate_credentials(&nothing);
+    gnutls_init(&peer->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    if (gnutls_priority_set_direct(peer->tls, priority, NULL) < 0)
+    {
+        peer_destroy(peer);
+        return NULL;
+    }
+    gnutls_credentials_set(peer->tls, GNUTLS_CRD_CERTIFICATE, nothing);
+    gnutls_server_name_set(peer->tls, GNUTLS_NAME_DNS, "localhost", 9);
+    if (resume.size) gnutls_session_set_data(peer->tls, resume.data, resume.size);
+    gnutls_transport_set_ptr(peer->tls, peer);
+    gnutls_transport_set_push_function(peer->tls, peer_push);
+    gnutls_transport_set_pull_function(peer->tls, peer_pull);
+    return peer;
+}
+
+gnutls_datum_t peer_session(struct peer *peer)
+{
+    gnutls_datum_t data = { NULL, 0 };
+    uint8_t byte;
+
+    gnutls_record_recv(peer->tls, &byte, 1); /* tickets of TLS 1.3 */
+    gnutls_session_get_data2(peer->tls, &data);
+    return data;
+}
+
 void peer_destroy(struct peer *peer)
 {
     if (!peer) return;
@@ -133,4 +165,152 @@ SECURITY_STATUS pair_handshake(struct session *session, struct peer *peer)
         if (!status) break;
     }
     return SEC_E_INTERNAL_ERROR;
+}
+
+/* --- a key ---------------------------------------------------------------------------------------------- */
+
+static const struct
+{
+    enum signature_scheme scheme;
+    enum identity_type type;
+    gnutls_sign_algorithm_t algorithm;
+} algorithms[] = {
+    { SCHEME_RSA_SHA256, IDENTITY_RSA, GNUTLS_SIGN_RSA_SHA256 },
+    { SCHEME_RSA_SHA384, IDENTITY_RSA, GNUTLS_SIGN_RSA_SHA384 },
+    { SCHEME_RSA_SHA512, IDENTITY_RSA, GNUTLS_SIGN_RSA_SHA512 },
+    { SCHEME_RSA_PSS_RSAE_SHA256, IDENTITY_RSA, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256 },
+    { SCHEME_RSA_PSS_RSAE_SHA384, IDENTITY_RSA, GNUTLS_SIGN_RSA_PSS_RSAE_SHA384 },
+    { SCHEME_RSA_PSS_RSAE_SHA512, IDENTITY_RSA, GNUTLS_SIGN_RSA_PSS_RSAE_SHA512 },
+    { SCHEME_RSA_PSS_PSS_SHA256, IDENTITY_RSA_PSS, GNUTLS_SIGN_RSA_PSS_SHA256 },
+    { SCHEME_RSA_PSS_PSS_SHA384, IDENTITY_RSA_PSS, GNUTLS_SIGN_RSA_PSS_SHA384 },
+    { SCHEME_RSA_PSS_PSS_SHA512, IDENTITY_RSA_PSS, GNUTLS_SIGN_RSA_PSS_SHA512 },
+    { SCHEME_ECDSA_SHA256, IDENTITY_ECDSA, GNUTLS_SIGN_ECDSA_SHA256 },
+    { SCHEME_ECDSA_SHA384, IDENTITY_ECDSA, GNUTLS_SIGN_ECDSA_SHA384 },
+    { SCHEME_ECDSA_SHA512, IDENTITY_ECDSA, GNUTLS_SIGN_ECDSA_SHA512 },
+};
+
+static BOOL can_sign(void *context, enum signature_scheme scheme)
+{
+    struct held_key *key = context;
+    unsigned i;
+
+    if (scheme == SCHEME_RSA_MD5_SHA1) return key->type == IDENTITY_RSA && !key->only;
+    for (i = 0; i < ARRAY_SIZE(algorithms); i++)
+        if (algorithms[i].scheme == scheme && algorithms[i].type == key->type)
+            return !key->only || key->only == scheme;
+    return FALSE;
+}
+
+/* r and s of a DER signature, each as long as the curve's numbers. */
+static void split(const gnutls_datum_t *der, unsigned bits, uint8_t *out, size_t *size)
+{
+    size_t length = (bits + 7) / 8;
+    gnutls_datum_t numbers[2];
+    unsigned i;
+
+    gnutls_decode_rs_value(der, &numbers[0], &numbers[1]);
+    memset(out, 0, 2 * length);
+    for (i = 0; i < 2; i++)
+    {
+        size_t zeros = numbers[i].size > length ? numbers[i].size - length : 0;
+
+        memcpy(out + (i + 1) * length - (numbers[i].size - zeros), numbers[i].data + zeros,
+               numbers[i].size - zeros);
+        gnutls_free(numbers[i].data);
+    }
+    *size = 2 * length;
+}
+
+static BOOL sign(void *context, enum signature_scheme scheme, struct span hash, uint8_t *signature,
+                 size_t *size)
+{
+    gnutls_datum_t data = { (unsigned char *)hash.data, (unsigned)hash.size }, made;
+    gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
+    struct held_key *key = context;
+    unsigned i, flags = scheme == SCHEME_RSA_MD5_SHA1 ? GNUTLS_PRIVKEY_SIGN_FLAG_TLS1_RSA : 0;
+
+    key->signatures++;
+    key->last = scheme;
+    if (key->broken) return FALSE;
+    for (i = 0; i < ARRAY_SIZE(algorithms); i++)
+        if (algorithms[i].scheme == scheme) algorithm = algorithms[i].algorithm;
+    for (;;)
+    {
+        if (gnutls_privkey_sign_hash2(key->key, algorithm, flags, &data, &made) < 0) return FALSE;
+        if (key->type == IDENTITY_ECDSA)
+            split(&made, key->bits, signature, size);
+        else
+            memcpy(signature, made.data, *size = made.size);
+        gnutls_free(made.data);
+        if (!key->short_r || !signature[0]) return TRUE;
+    }
+}
+
+static BOOL decrypt(void *context, struct span cipher, uint8_t *plain, size_t *size)
+{
+    gnutls_datum_t data = { (unsigned char *)cipher.data, (unsigned)cipher.size }, made;
+    struct held_key *key = context;
+
+    if (gnutls_privkey_decrypt_data(key->key, 0, &data, &made) < 0) return FALSE;
+    memcpy(plain, made.data, *size = made.size);
+    gnutls_free(made.data);
+    return TRUE;
+}
+
+/* --- an identity with it -------------------------------------------------------------------------------- */
+
+static gnutls_pk_algorithm_t pk_of(enum identity_type type)
+{
+    return type == IDENTITY_RSA       ? GNUTLS_PK_RSA
+           : type == IDENTITY_RSA_PSS ? GNUTLS_PK_RSA_PSS
+                                      : GNUTLS_PK_ECDSA;
+}
+
+static unsigned generation_bits(enum identity_type type, unsigned bits)
+{
+    if (type != IDENTITY_ECDSA) return bits;
+    return GNUTLS_CURVE_TO_BITS(bits == 256   ? GNUTLS_ECC_CURVE_SECP256R1
+                                : bits == 384 ? GNUTLS_ECC_CURVE_SECP384R1
+                                              : GNUTLS_ECC_CURVE_SECP521R1);
+}
+
+struct identity *held_identity(enum identity_type type, unsigned bits, struct held_key *key)
+{
+    static const unsigned char serial[] = { 2 };
+    struct identity_key described = { key, type, bits, can_sign, sign, decrypt };
+    struct identity *identity = NULL;
+    gnutls_x509_privkey_t private;
+    gnutls_datum_t der = { NULL, 0 };
+    gnutls_x509_crt_t crt;
+    struct span chain;
+
+    memset(key, 0, sizeof(*key));
+    key->type = type;
+    key->bits = bits;
+    gnutls_x509_privkey_init(&private);
+    gnutls_x509_privkey_generate(private, pk_of(type), generation_bits(type, bits), 0);
+    gnutls_x509_crt_init(&crt);
+    gnutls_x509_crt_set_version(crt, 3);
+    gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
+    gnutls_x509_crt_set_dn(crt, "CN=localhost", NULL);
+    gnutls_x509_crt_set_issuer_dn(crt, "CN=localhost", NULL);
+    gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
+    gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
+    gnutls_x509_crt_set_key(crt, private);
+    gnutls_x509_crt_sign2(crt, crt, private, GNUTLS_DIG_SHA256, 0);
+    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
+    gnutls_x509_crt_deinit(crt);
+    gnutls_privkey_init(&key->key);
+    gnutls_privkey_import_x509(key->key, private, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
+    chain.data = der.data;
+    chain.size = der.size;
+    identity_create(&chain, 1, &described, &identity);
+    gnutls_free(der.data);
+    return identity;
+}
+
+void held_close(struct identity *identity, struct held_key *key)
+{
+    identity_destroy(identity);
+    gnutls_privkey_deinit(key->key);
 }

@@ -6,7 +6,7 @@
 #define TESTS_PAIR_H
 
 #include "session.h"
-#include <gnutls/gnutls.h>
+#include <gnutls/abstract.h>
 
 struct peer
 {
@@ -19,7 +19,14 @@ struct peer
 /* A server with one ECDSA and one RSA certificate for "localhost", made at the first call. NULL when GnuTLS
  * does not take the priority string. */
 struct peer *peer_create(const char *priority);
-void peer_destroy(struct peer *peer);
+
+/* A client that believes everything. `resume`: what peer_session gave, or empty. */
+struct peer *peer_create_client(const char *priority, gnutls_datum_t resume);
+
+/* What a later client needs to resume; the caller frees it with gnutls_free. */
+gnutls_datum_t peer_session(struct peer *peer);
+
+void peer_destroy(struct peer *peer); /* of either kind */
 
 /* Gives the peer bytes, and takes those it wrote. */
 void peer_feed(struct peer *peer, struct span bytes);
@@ -31,5 +38,23 @@ int peer_handshake(struct peer *peer);
 
 /* A whole handshake between a session and a peer. The session's last status. */
 SECURITY_STATUS pair_handshake(struct session *session, struct peer *peer);
+
+/* --- keys that the test holds --------------------------------------------------------------------------- */
+
+struct held_key
+{
+    gnutls_privkey_t key;
+    enum identity_type type;
+    unsigned bits;
+    enum signature_scheme only; /* the one scheme it can do; 0: all of its kind */
+    BOOL broken;                /* signing fails */
+    BOOL short_r;               /* ECDSA: signs until the first byte of r is zero */
+    unsigned signatures;
+    enum signature_scheme last;
+};
+
+/* An identity for "localhost" with a key of that kind, which is made; NULL when that failed. */
+struct identity *held_identity(enum identity_type type, unsigned bits, struct held_key *key);
+void held_close(struct identity *identity, struct held_key *key);
 
 #endif

@@ -269,6 +269,21 @@ class Wine:
             output = printed.read().decode(errors="replace").replace("\r", "")
         return code, output + ("\n(timed out)" if code == -1 else "")
 
+    def serve(self, arch, *options):
+        """Starts sspi-server with its files below build/check; (process, port)."""
+        log = tempfile.TemporaryFile()
+        process = subprocess.Popen(self.command("wine", BUILD / arch / "tools/sspi-server.exe", "--port", 0, "--password", "secret", *options), env=self.environment(), cwd=PKI,
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process.log = log
+        for _ in range(200):
+            if found := re.search(r"listening on 127.0.0.1:(\d+)", process_log(process)):
+                return process, int(found.group(1))
+            time.sleep(0.05)
+        raise RuntimeError(f"sspi-server does not listen: {process_log(process)}")
+
+    def end_servers(self):
+        self.run("wine", "taskkill", "/f", "/im", "sspi-server.exe", timeout=30)
+
     def system(self, arch):
         """The folder where a DLL of that architecture has to lie, in a 64-bit prefix."""
         return self.prefix / "drive_c/windows" / ("system32" if arch == "x86_64" else "syswow64")
@@ -285,7 +300,7 @@ class Wine:
             self.drop_in(arch)
         # One server for all that follows: it is started and stopped for each program otherwise, a second each.
         self.run("wineserver", "-p600")
-        for root in ("root.pem", "own-root.pem"):
+        for root in ("root.pem", "own-root.pem", "clients.pem"):
             code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / root)
             if code:
                 raise RuntimeError(f"{root} cannot be trusted: {output}")
@@ -295,6 +310,12 @@ class Wine:
 
     def close(self):
         self.run("wineserver", "-k", timeout=30)
+
+
+def process_log(process):
+    """What a server has said so far."""
+    process.log.seek(0)
+    return process.log.read().decode(errors="replace").replace("\r", "")
 
 
 class RootWine(Wine):
@@ -587,6 +608,108 @@ def check_winhttp(wine):
             used = "trace:schannel:DecryptMessage" in output if good else "trace:schannel:InitializeSecurityContextW" in output
             answered = re.search(r"^200 ", output, re.M) is not None
             report("PASS" if used and answered == good else "FAIL", f"Wine {wine.version} {arch}: WinHTTP with {peer}", output[-1500:] if not (used and answered == good) else "")
+
+
+REQUEST = b"GET / HTTP/1.0\r\n\r\n"
+
+
+def s_client(port, *options, request=REQUEST):
+    """`openssl s_client` against a server of ours: (exit code, all it printed)."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-CAfile", "root.pem", "-verify_return_error", "-ign_eof", *options]
+    done = subprocess.run(command, cwd=PKI, input=request, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+    return done.returncode, done.stdout.decode(errors="replace").replace("\r", "")
+
+
+OLD_CIPHERS = ["-cipher", "ALL:@SECLEVEL=0"]
+
+
+@check
+def check_clients_of_others_are_served(wine):
+    """OpenSSL in every version, GnuTLS and curl, against sspi-server."""
+    for arch in wine.arches:
+        _, port = wine.serve(arch, "--protocols", "tls1.0,tls1.1,tls1.2,tls1.3", "--alpn", "http/1.1", "rsa.pfx")
+        for option, name in (("tls1", "TLS 1.0"), ("tls1_1", "TLS 1.1"), ("tls1_2", "TLS 1.2"), ("tls1_3", "TLS 1.3")):
+            code, output = s_client(port, f"-{option}", *(OLD_CIPHERS if option in ("tls1", "tls1_1") else []))
+            good = code == 0 and f"\n{name} TLS_" in output and "Verify return code: 0 (ok)" in output
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {name} with s_client", output[-1500:] if not good else "")
+        for group, name in (("P-384", "secp384r1"), ("P-521:P-256", "secp256r1")):  # the second asks for a HelloRetryRequest
+            code, output = s_client(port, "-tls1_3", "-groups", group)
+            report("PASS" if code == 0 and name in output else "FAIL", f"Wine {wine.version} {arch}: groups {group}", output[-1500:] if name not in output else "")
+        for suite in SUITES["tls1_2"]:
+            if "ECDSA" in suite:
+                continue  # Wine's crypt32 imports no ECDSA key; tests/session.c has them
+            code, output = s_client(port, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+            report("PASS" if code == 0 and "TLS 1.2 TLS_" in output else "FAIL", f"Wine {wine.version} {arch}: s_client with {suite}", output[-800:] if code else "")
+        code, output = s_client(port, "-no_tls1_3", "-fallback_scsv", "-tls1_2")
+        report("PASS" if "inappropriate fallback" in output else "FAIL", f"Wine {wine.version} {arch}: TLS_FALLBACK_SCSV is heeded", output[-500:] if "inappropriate" not in output else "")
+        done = subprocess.run(["gnutls-cli", "--x509cafile", "root.pem", "--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", str(port), "127.0.0.1"], cwd=PKI, input=REQUEST,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+        report("PASS" if done.returncode == 0 and b"TLS 1.3 TLS_" in done.stdout else "FAIL", f"Wine {wine.version} {arch}: gnutls-cli", done.stdout[-800:].decode(errors="replace") if done.returncode else "")
+        done = subprocess.run(["curl", "-sS", "--cacert", str(PKI / "root.pem"), f"https://localhost:{port}/"], env={k: v for k, v in os.environ.items() if k != "CURL_CA_BUNDLE"},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+        report("PASS" if b"TLS 1.3 TLS_" in done.stdout and b"alpn http/1.1" in done.stdout else "FAIL", f"Wine {wine.version} {arch}: curl", done.stdout.decode(errors="replace"))
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{port}/")
+        report("PASS" if code == 0 and output.startswith("TLS 1.3 ") else "FAIL", f"Wine {wine.version} {arch}: our own client", output if code else "")
+        wine.end_servers()
+
+
+@check
+def check_sessions_are_resumed(wine):
+    """What OpenSSL saved of a session is taken again: ids and tickets of TLS 1.2, tickets of TLS 1.3; or not, if the server has that off."""
+    kept = WORK / "session.pem"
+    for arch in wine.arches:
+        for options, rows in (([], (("-tls1_2", True), ("-tls1_2 -no_ticket", True), ("-tls1_3", False))),
+                              (["--tickets"], (("-tls1_2", True), ("-tls1_2 -no_ticket", True), ("-tls1_3", True), ("-tls1_1", True))),
+                              (["--no-resumption", "--tickets"], (("-tls1_2", False), ("-tls1_3", False)))):
+            _, port = wine.serve(arch, "--protocols", "tls1.1,tls1.2,tls1.3", *options, "rsa.pfx")
+            for row, expected in rows:
+                words = row.split() + (OLD_CIPHERS if "tls1_1" in row else [])
+                kept.unlink(missing_ok=True)
+                s_client(port, *words, "-sess_out", str(kept))
+                code, output = s_client(port, *words, *(["-sess_in", str(kept)] if kept.exists() else []))
+                resumed = "\nReused, " in output and " resumed client" in output
+                fresh = "\nNew, " in output and " new client" in output
+                good = code == 0 and (resumed if expected else fresh)
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {' '.join(options) or 'ids'}, {row}: {'resumed' if expected else 'new'}", output[-1200:] if not good else "")
+            wine.end_servers()
+
+
+@check
+def check_servers_ask_for_certificates(wine):
+    for arch in wine.arches:
+        _, port = wine.serve(arch, "--require", "--tickets", "rsa.pfx")
+        for version in ("-tls1_2", "-tls1_3"):
+            own = ["-cert", "client.pem", "-key", "client.key", "-cert_chain", "client-rest.pem"]
+            for options, expected in ((own, "client CN=client trusted"), ([], "403 Forbidden"),
+                                      (["-cert", "member.pem", "-key", "member.key"], "client CN=member not trusted")):
+                code, output = s_client(port, version, *options)
+                good = code == 0 and expected in output
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {version} {expected}", output[-1500:] if not good else "")
+            # A resumed session remembers who the client is; one of a client without a certificate helps nobody.
+            kept = WORK / "session.pem"
+            kept.unlink(missing_ok=True)
+            s_client(port, version, *own, "-sess_out", str(kept))
+            code, output = s_client(port, version, *own, *(["-sess_in", str(kept)] if kept.exists() else []))
+            good = "client CN=client trusted" in output and "200 OK" in output
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {version} resumed with its certificate", output[-1500:] if not good else "")
+        wine.end_servers()
+
+
+@check
+def check_a_thousand_fetches_over_fifty_connections(wine):
+    (WORK / "www").mkdir(exist_ok=True)
+    data = bytes(range(256)) * 100
+    (WORK / "www/some").write_bytes(data)
+    for arch in wine.arches:
+        server, port = wine.serve(arch, "--quiet", "--tickets", "--root", "Z:" + str(WORK / "www"), "rsa.pfx")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(["curl", "-sS", "--parallel", "--parallel-immediate", "--parallel-max", "50", "--cacert", str(PKI / "root.pem"), "-H", "Connection: close",
+                                   "-o", f"{folder}/#1", f"https://localhost:{port}/some?[1-1000]"],
+                                  env={k: v for k, v in os.environ.items() if k != "CURL_CA_BUNDLE"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+            files = list(Path(folder).iterdir())
+            good = done.returncode == 0 and len(files) == 1000 and all(file.read_bytes() == data for file in files)
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: 1,000 fetches over 50 connections", (done.stdout.decode(errors="replace")[:600] + process_log(server)[-600:]) if not good else "")
+        wine.end_servers()
 
 
 def serve():

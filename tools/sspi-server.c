@@ -427,6 +427,7 @@ static BOOL answer_request(struct connection *connection, char *end)
         send_page(connection, "400 Bad Request", "This is no request.\n", FALSE, TRUE);
         return FALSE;
     }
+    path[strcspn(path, "?")] = 0;
     keep = minor && !strstr(connection->request, "Connection: close");
     get = !strcmp(method, "GET");
     if (!get && strcmp(method, "HEAD"))

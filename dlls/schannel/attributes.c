@@ -84,6 +84,18 @@ static SECURITY_STATUS query_cert_check_result(struct context *context, void *bu
     return context_check_peer(context, &result->chain_error_status, &result->verify_chain_status);
 }
 
+/* How a server's policy for clients judges this one. */
+static SECURITY_STATUS query_policy_result(struct context *context, void *buffer)
+{
+    struct credentials *credentials = context->credentials;
+    SecPkgContext_ClientCertPolicyResult *result = buffer;
+    DWORD trust;
+
+    if (!context->server || !credentials->has_policy) return SEC_E_UNSUPPORTED_FUNCTION;
+    result->guidPolicyId = credentials->policy;
+    return context_check_peer(context, &trust, &result->dwPolicyResult);
+}
+
 /* --- our own certificate -------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS query_local_cert_context(struct context *context, void *buffer)
@@ -349,6 +361,7 @@ static const struct attribute
     { SECPKG_ATTR_REMOTE_CERTIFICATES,  "REMOTE_CERTIFICATES",  TRUE,  query_remote_certificates },
     { SECPKG_ATTR_LOCAL_CERT_INFO,      "LOCAL_CERT_INFO",      FALSE, query_local_cert_info },
     { SECPKG_ATTR_REMOTE_CERT_CHAIN,    "REMOTE_CERT_CHAIN",    TRUE,  query_remote_cert_context },
+    { SECPKG_ATTR_CC_POLICY_RESULT,     "CC_POLICY_RESULT",     FALSE, query_policy_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
     { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },

@@ -124,7 +124,7 @@ static SECURITY_STATUS status_of_trust(DWORD trust)
 }
 
 /* GnuTLS's opinion of the chain that crypt32 built. */
-static SECURITY_STATUS second_opinion(PCCERT_CHAIN_CONTEXT chain)
+static SECURITY_STATUS second_opinion(PCCERT_CHAIN_CONTEXT chain, BOOL client)
 {
     const CERT_SIMPLE_CHAIN *simple = chain->cChain ? chain->rgpChain[0] : NULL;
     struct span certificates[CERTIFICATES_MAX];
@@ -136,7 +136,7 @@ static SECURITY_STATUS second_opinion(PCCERT_CHAIN_CONTEXT chain)
         certificates[i].data = simple->rgpElement[i]->pCertContext->pbCertEncoded;
         certificates[i].size = simple->rgpElement[i]->pCertContext->cbCertEncoded;
     }
-    return chain_judge(certificates, simple->cElement);
+    return chain_judge(certificates, simple->cElement, client);
 }
 
 /* Whether the name is one of the certificate's, by who can tell: crypt32 and GnuTLS for a host, GnuTLS for an
@@ -165,9 +165,10 @@ static enum stapled_status stapled_status(PCCERT_CHAIN_CONTEXT chain, struct spa
 }
 
 /* crypt32's verdict, by its policy for SSL and its own reproaches. */
-static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host)
+static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host, BOOL client)
 {
-    SSL_EXTRA_CERT_CHAIN_POLICY_PARA extra = { .cbSize = sizeof(extra), .dwAuthType = AUTHTYPE_SERVER };
+    SSL_EXTRA_CERT_CHAIN_POLICY_PARA extra = { .cbSize = sizeof(extra),
+                                               .dwAuthType = client ? AUTHTYPE_CLIENT : AUTHTYPE_SERVER };
     CERT_CHAIN_POLICY_PARA policy = { .cbSize = sizeof(policy) };
     CERT_CHAIN_POLICY_STATUS verdict = { .cbSize = sizeof(verdict) };
     SECURITY_STATUS status;
@@ -186,11 +187,11 @@ static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host)
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
                                     struct span stapled, DWORD *trust)
 {
-    static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH;
-    char *usages[] = { server_auth };
+    static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH, client_auth[] = szOID_PKIX_KP_CLIENT_AUTH;
+    char *usages[] = { target ? server_auth : client_auth };
     CERT_CHAIN_PARA para = { .cbSize = sizeof(para),
                              .RequestedUsage = { USAGE_MATCH_TYPE_AND, { 1, usages } } };
-    BOOL named = !(flags & SCH_CRED_NO_SERVERNAME_CHECK);
+    BOOL named = target && !(flags & SCH_CRED_NO_SERVERNAME_CHECK);
     PCCERT_CHAIN_CONTEXT chain = NULL;
     WCHAR host[TARGET_NAME_SIZE];
     DWORD build = revocation_chain_flags(flags);
@@ -206,10 +207,10 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *ta
         return SEC_E_CERT_UNKNOWN;
     }
     *trust = chain->TrustStatus.dwErrorStatus;
-    for (i = 0; i < TARGET_NAME_SIZE; i++) host[i] = (unsigned char)target->name[i];
-    status = first_opinion(chain, named && target->kind == TARGET_HOST ? host : NULL);
+    for (i = 0; named && i < TARGET_NAME_SIZE; i++) host[i] = (unsigned char)target->name[i];
+    status = first_opinion(chain, named && target->kind == TARGET_HOST ? host : NULL, !target);
     if (!status && named) status = check_name(leaf, target);
-    if (!status) status = second_opinion(chain);
+    if (!status) status = second_opinion(chain, !target);
     if (!status) status = revocation_judge(chain, flags, stapled_status(chain, stapled));
     if (status) WARN("refused: trust %#lx\n", (unsigned long)*trust);
     CertFreeCertificateChain(chain);

@@ -16,9 +16,9 @@
 SECURITY_STATUS certificates_open(const struct span *chain, unsigned count, PCCERT_CONTEXT *leaf);
 
 /*
- * Judges a server's chain for `name` (NULL: for any name) as Windows does unless the program took that over:
- * the chain up to a trusted root, its times, its use, the name. `flags`: SCH_CRED_* of the credential;
- * `stapled`: the OCSP response the server brought, DER, or empty.
+ * Judges a server's chain for its name as Windows does unless the program took that over: the chain up to a
+ * trusted root, its times, its use, the name. `target` NULL: a client's chain. `flags`: SCH_CRED_* of the
+ * credential; `stapled`: the OCSP response the server brought, DER, or empty.
  *
  * SEC_E_OK; SEC_E_UNTRUSTED_ROOT, SEC_E_WRONG_PRINCIPAL, SEC_E_CERT_EXPIRED, CRYPT_E_REVOKED,
  * CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_REVOCATION_OFFLINE, SEC_E_CERT_WRONG_USAGE; SEC_E_CERT_UNKNOWN for the

@@ -36,13 +36,15 @@ static BOOL import(struct span der, gnutls_x509_crt_t *crt)
     return gnutls_x509_crt_import(*crt, &datum, GNUTLS_X509_FMT_DER) >= 0;
 }
 
-SECURITY_STATUS chain_judge(const struct span *chain, unsigned count)
+SECURITY_STATUS chain_judge(const struct span *chain, unsigned count, BOOL client)
 {
     /* LOW: keys from 1,024 bits, which is where Windows' default minimum is; SHA-1 and MD5 are out in any
      * profile. */
     const unsigned flags = GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_LOW) | GNUTLS_VERIFY_DISABLE_CRL_CHECKS;
-    gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER,
-                                      0 };
+    gnutls_typed_vdata_st purpose = {
+        GNUTLS_DT_KEY_PURPOSE_OID,
+        (unsigned char *)(client ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER), 0
+    };
     gnutls_x509_crt_t certificates[CHAIN_MAX] = { NULL };
     gnutls_x509_trust_list_t trusted = NULL;
     SECURITY_STATUS status = SEC_E_CERT_UNKNOWN;

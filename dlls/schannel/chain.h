@@ -9,12 +9,12 @@
 #include "span.h"
 
 /*
- * Judges the chain of a server: leaf first, last the root that crypt32 trusts, and is believed. Looks at
- * signatures and their algorithms (none with SHA-1 or MD5, no RSA key below 1,024 bits), times, uses, path
- * lengths, name constraints. SEC_E_OK; SEC_E_CERT_EXPIRED, SEC_E_CERT_WRONG_USAGE, SEC_E_UNTRUSTED_ROOT,
- * SEC_E_CERT_UNKNOWN, SEC_E_INSUFFICIENT_MEMORY.
+ * Judges the chain of a server, or of a client: leaf first, last the root that crypt32 trusts, and is
+ * believed. Looks at signatures and their algorithms (none with SHA-1 or MD5, no RSA key below 1,024 bits),
+ * times, uses, path lengths, name constraints. SEC_E_OK; SEC_E_CERT_EXPIRED, SEC_E_CERT_WRONG_USAGE,
+ * SEC_E_UNTRUSTED_ROOT, SEC_E_CERT_UNKNOWN, SEC_E_INSUFFICIENT_MEMORY.
  */
-SECURITY_STATUS chain_judge(const struct span *chain, unsigned count);
+SECURITY_STATUS chain_judge(const struct span *chain, unsigned count, BOOL client);
 
 /* True when the certificate is for that host, or that address (`address` TRUE): ASCII, as target.h makes it.
  */

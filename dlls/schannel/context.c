@@ -96,7 +96,7 @@ static SECURITY_STATUS judge_peer(struct context *context, DWORD *trust)
 
     if (certificates_open(chain, session_peer_chain(context->session, chain), &leaf))
         return SEC_E_CERT_UNKNOWN;
-    status = certificates_verify(leaf, &context->target, context->credentials->flags,
+    status = certificates_verify(leaf, context->server ? NULL : &context->target, context->credentials->flags,
                                  session_stapled(context->session), trust);
     CertFreeCertificateContext(leaf);
     return status;
@@ -228,6 +228,9 @@ SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requiremen
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
     if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
     context->server = TRUE;
+    AcquireSRWLockExclusive(&credentials->lock);
+    credentials->serving = TRUE;
+    ReleaseSRWLockExclusive(&credentials->lock);
     config.ask_for_certificate = (requirements & ASC_REQ_MUTUAL_AUTH) != 0;
     config.tickets = (requirements & ASC_REQ_SESSION_TICKET) != 0;
     return open_session(context, &config, out);

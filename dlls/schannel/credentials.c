@@ -174,8 +174,12 @@ static SECURITY_STATUS prepare_server(struct credentials *credentials)
     DWORD i;
 
     for (i = 0; i < credentials->own_count; i++)
-        if ((status = profile_add_identity(credentials->profile, credentials->own[i].identity)))
-            return status;
+    {
+        const struct own_certificate *own = &credentials->own[i];
+        struct span ocsp = { own->ocsp, own->ocsp ? own->ocsp_size : 0 };
+
+        if ((status = profile_add_identity(credentials->profile, own->identity, ocsp))) return status;
+    }
     if (registry_sends_issuers()) name_issuers(credentials->profile, credentials->root_store);
     session_limit_cache(registry_cache_size());
     return SEC_E_OK;
@@ -350,5 +354,85 @@ SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG a
         return buffer ? attributes[i].query(credentials, buffer) : SEC_E_INTERNAL_ERROR;
     }
     FIXME("attribute %#lx is not answered\n", (unsigned long)attribute);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+/* Sharing one key lets several servers resume each other's sessions (msquic). GnuTLS knows one key at a time:
+ * the first, which is the one to protect with. */
+static SECURITY_STATUS set_ticket_keys(struct credentials *credentials, const void *buffer)
+{
+    const struct session_ticket_keys *list = buffer;
+    uint8_t bytes[TICKET_SECRET_MAX];
+    struct span secret = { bytes, 0 };
+    const struct session_ticket_key *key;
+    DWORD i;
+
+    if (!list->count || list->count > 16 || !list->keys) return SEC_E_INVALID_PARAMETER;
+    for (i = 0; i < list->count; i++)
+        if (list->keys[i].version || list->keys[i].material_size < 32 || list->keys[i].material_size > 64)
+            return SEC_E_INVALID_PARAMETER;
+    key = list->keys;
+    memcpy(bytes, key->id, sizeof(key->id));
+    memcpy(bytes + sizeof(key->id), key->material, key->material_size);
+    secret.size = sizeof(key->id) + key->material_size;
+    i = profile_set_ticket_secret(credentials->profile, secret);
+    SecureZeroMemory(bytes, sizeof(bytes));
+    return i ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* The store whose certificates are named to clients (dotnet/runtime: SslStreamPal.Windows.cs). */
+static SECURITY_STATUS set_client_policy(struct credentials *credentials, const void *buffer)
+{
+    const SecPkgCred_ClientCertPolicy *policy = buffer;
+    SECURITY_STATUS status = SEC_E_OK;
+    HCERTSTORE store;
+
+    AcquireSRWLockExclusive(&credentials->lock);
+    if (policy->pwszSslCtlStoreName)
+    {
+        store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0,
+                              CERT_SYSTEM_STORE_LOCAL_MACHINE | CERT_STORE_READONLY_FLAG |
+                                  CERT_STORE_OPEN_EXISTING_FLAG,
+                              policy->pwszSslCtlStoreName);
+        if (!store)
+            status = SEC_E_INVALID_PARAMETER;
+        else if (credentials->serving)
+            status = SEC_E_UNSUPPORTED_FUNCTION;
+        else
+            name_authorities(credentials->profile, store);
+        if (store) CertCloseStore(store, 0);
+    }
+    if (!status)
+    {
+        credentials->has_policy = TRUE;
+        credentials->policy = policy->guidPolicyId;
+    }
+    ReleaseSRWLockExclusive(&credentials->lock);
+    return status;
+}
+
+static const struct
+{
+    ULONG id;
+    ULONG size;
+    SECURITY_STATUS (*set)(struct credentials *credentials, const void *buffer);
+} settings[] = {
+    { SECPKG_ATTR_SESSION_TICKET_KEYS, sizeof(struct session_ticket_keys), set_ticket_keys },
+    { SECPKG_ATTR_CLIENT_CERT_POLICY, sizeof(SecPkgCred_ClientCertPolicy), set_client_policy },
+};
+
+SECURITY_STATUS credentials_set(struct credentials *credentials, ULONG attribute, const void *buffer,
+                                ULONG size)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(settings); i++)
+    {
+        if (settings[i].id != attribute) continue;
+        if (!buffer || size < settings[i].size) return SEC_E_INVALID_PARAMETER;
+        if (!(credentials->use & SECPKG_CRED_INBOUND) || !credentials->profile) return SEC_E_INVALID_HANDLE;
+        return settings[i].set(credentials, buffer);
+    }
+    FIXME("attribute %#lx cannot be set\n", (unsigned long)attribute);
     return SEC_E_UNSUPPORTED_FUNCTION;
 }

@@ -8,7 +8,7 @@
 #include "own.h"
 #include "session.h"
 
-/* Nothing changes after creation, so nothing is locked. */
+/* What changes after creation is said to be. */
 struct credentials
 {
     struct object object;
@@ -20,6 +20,11 @@ struct credentials
     DWORD own_count;
     HCERTSTORE root_store; /* ours to close; may be NULL */
     TimeStamp expiry;
+
+    SRWLOCK lock;    /* guards what follows, and naming issuers */
+    BOOL serving;    /* a context was made: issuers are named no more */
+    BOOL has_policy; /* CLIENT_CERT_POLICY was set */
+    GUID policy;     /* its name */
 };
 
 /*
@@ -45,5 +50,14 @@ const struct own_certificate *credentials_choose(const struct credentials *crede
  * SEC_E_INTERNAL_ERROR for no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have
  * not. */
 SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer);
+
+/*
+ * SetCredentialsAttributes, of servers: SESSION_TICKET_KEYS, of which the first key is used, and
+ * CLIENT_CERT_POLICY. SEC_E_UNSUPPORTED_FUNCTION: another attribute, or issuers named after the first
+ * connection. SEC_E_INVALID_PARAMETER: no or too little data, keys of a size or number that cannot be.
+ * SEC_E_INVALID_HANDLE: no server's credential.
+ */
+SECURITY_STATUS credentials_set(struct credentials *credentials, ULONG attribute, const void *buffer,
+                                ULONG size);
 
 #endif

@@ -172,6 +172,20 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG 
     return QueryCredentialsAttributesW(handle, attribute, buffer);
 }
 
+/* Secur32 of Wine 8.0 and 10.0 does not hand this on; who loads the DLL itself gets it. */
+static SECURITY_STATUS SEC_ENTRY set_credentials_attributes(PCredHandle handle, ULONG attribute, void *buffer,
+                                                            ULONG size)
+{
+    struct credentials *credentials = credentials_acquire(handle);
+    SECURITY_STATUS status =
+        credentials ? credentials_set(credentials, attribute, buffer, size) : SEC_E_INVALID_HANDLE;
+
+    credentials_release(credentials);
+    TRACE("credential %p attribute %#lx buffer %p size %lu: " STATUS "\n", handle, (unsigned long)attribute,
+          buffer, (unsigned long)size, STATUS_ARGS(status));
+    return status;
+}
+
 /* --- handshake ------------------------------------------------------------------------------------------ */
 
 /* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)); datagrams are to
@@ -536,6 +550,7 @@ static SecurityFunctionTableW table_w = {
     .EncryptMessage = EncryptMessage,
     .DecryptMessage = DecryptMessage,
     .SetContextAttributesW = set_context_attributes,
+    .SetCredentialsAttributesW = set_credentials_attributes,
 };
 
 static SecurityFunctionTableA table_a = {
@@ -559,6 +574,7 @@ static SecurityFunctionTableA table_a = {
     .EncryptMessage = EncryptMessage,
     .DecryptMessage = DecryptMessage,
     .SetContextAttributesA = set_context_attributes,
+    .SetCredentialsAttributesA = set_credentials_attributes,
 };
 
 PSecurityFunctionTableW SEC_ENTRY InitSecurityInterfaceW(void)

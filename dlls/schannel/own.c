@@ -141,6 +141,19 @@ static SECURITY_STATUS open_key(PCCERT_CONTEXT certificate, struct own_certifica
     return SEC_E_OK;
 }
 
+/* What a program, or the system, has fetched about the certificate for a server to staple. */
+static void find_ocsp(struct own_certificate *own)
+{
+    const DWORD id = CERT_OCSP_RESPONSE_PROP_ID;
+
+    if (!CertGetCertificateContextProperty(own->certificate, id, NULL, &own->ocsp_size) ||
+        !(own->ocsp = malloc(own->ocsp_size)))
+        return;
+    if (CertGetCertificateContextProperty(own->certificate, id, own->ocsp, &own->ocsp_size)) return;
+    free(own->ocsp);
+    own->ocsp = NULL;
+}
+
 SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_certificate *own)
 {
     SECURITY_STATUS status;
@@ -149,7 +162,10 @@ SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_cer
     if (!is_certificate(certificate)) return SEC_E_UNKNOWN_CREDENTIALS;
     status = open_key(certificate, own);
     if (!status) status = create_identity(own, flags);
-    if (status) own_close(own);
+    if (status)
+        own_close(own);
+    else
+        find_ocsp(own);
     return status;
 }
 
@@ -158,6 +174,7 @@ void own_close(struct own_certificate *own)
     identity_destroy(own->identity);
     key_close(own->key);
     if (own->certificate) CertFreeCertificateContext(own->certificate);
+    free(own->ocsp);
     memset(own, 0, sizeof(*own));
 }
 

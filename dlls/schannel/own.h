@@ -12,6 +12,8 @@ struct own_certificate
     PCCERT_CONTEXT certificate; /* ours to free */
     struct key *key;            /* keys.h */
     struct identity *identity;
+    BYTE *ocsp; /* CERT_OCSP_RESPONSE of the certificate, DER; ours to free; may be NULL */
+    DWORD ocsp_size;
 };
 
 /*

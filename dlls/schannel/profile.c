@@ -64,6 +64,10 @@ static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWO
     if (gnutls_priority_init2(&profile->priorities[side], text, NULL, 0) < 0 ||
         gnutls_certificate_allocate_credentials(&profile->certificates[side]) < 0)
         return SEC_E_INSUFFICIENT_MEMORY;
+    /* Functions give indexes; and that key and certificate belong together has been seen to, without a
+     * signature. */
+    gnutls_certificate_set_flags(profile->certificates[side],
+                                 GNUTLS_CERTIFICATE_API_V2 | GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
     if (side == SIDE_CLIENT)
         gnutls_certificate_set_retrieve_function3(profile->certificates[side], session_retrieve);
     return SEC_E_OK;
@@ -115,22 +119,29 @@ void profile_destroy(struct profile *profile)
 
 /* --- servers -------------------------------------------------------------------------------------------- */
 
-SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity)
+SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity,
+                                     struct span ocsp)
 {
+    gnutls_certificate_credentials_t certificates = profile->certificates[SIDE_SERVER];
+    gnutls_datum_t response = { (unsigned char *)ocsp.data, (unsigned)ocsp.size };
     gnutls_pcert_st chain[IDENTITY_CHAIN_MAX];
     gnutls_privkey_t key = NULL;
     unsigned count = 0;
+    int index;
 
     if (!identity_copy(identity, chain, &count, &key)) return SEC_E_INSUFFICIENT_MEMORY;
     /* GnuTLS owns both from here on, and looks the names up in the certificate. */
-    if (gnutls_certificate_set_key(profile->certificates[SIDE_SERVER], NULL, 0, chain, (int)count, key) >= 0)
+    if ((index = gnutls_certificate_set_key(certificates, NULL, 0, chain, (int)count, key)) < 0)
     {
-        profile->identity_count++;
-        return SEC_E_OK;
+        while (count) gnutls_pcert_deinit(&chain[--count]);
+        gnutls_privkey_deinit(key);
+        return SEC_E_INSUFFICIENT_MEMORY;
     }
-    while (count) gnutls_pcert_deinit(&chain[--count]);
-    gnutls_privkey_deinit(key);
-    return SEC_E_INSUFFICIENT_MEMORY;
+    /* It is left out when it is about another certificate, and not sent when it is over. */
+    if (response.size && gnutls_certificate_set_ocsp_status_request_mem(
+                             certificates, &response, (unsigned)index, GNUTLS_X509_FMT_DER) < 0)
+        WARN("the OCSP response is not about this certificate\n");
+    return SEC_E_OK;
 }
 
 BOOL profile_name_authority(struct profile *profile, struct span certificate)
@@ -153,7 +164,12 @@ BOOL profile_set_ticket_secret(struct profile *profile, struct span secret)
     gnutls_datum_t input = { (unsigned char *)secret.data, (unsigned)secret.size };
     gnutls_datum_t salt = { (unsigned char *)label, sizeof(label) - 1 };
 
+    BOOL good;
+
     if (!secret.size || secret.size > TICKET_SECRET_MAX || !profile->ticket_key.size) return FALSE;
-    return gnutls_pbkdf2(GNUTLS_MAC_SHA512, &input, &salt, 1, profile->ticket_key.data,
+    AcquireSRWLockExclusive(&profile->ticket_lock);
+    good = gnutls_pbkdf2(GNUTLS_MAC_SHA512, &input, &salt, 1, profile->ticket_key.data,
                          profile->ticket_key.size) >= 0;
+    ReleaseSRWLockExclusive(&profile->ticket_lock);
+    return good;
 }

@@ -26,11 +26,14 @@ struct profile;
 SECURITY_STATUS profile_create(DWORD protocols, struct profile **profile);
 void profile_destroy(struct profile *profile); /* NULL is fine */
 
-/* How a profile's servers behave. To be called before the first session is made from it. */
+/* How a profile's servers behave. All but the last are to be called before the first session is made from it.
+ */
 
 /* A certificate of the server; of several the client's name and algorithms choose. The identity has to
- * outlive the profile. SEC_E_INSUFFICIENT_MEMORY. */
-SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity);
+ * outlive the profile. `ocsp`: a response about it, DER, that is sent to clients who ask as long as it is
+ * fresh; or empty. SEC_E_INSUFFICIENT_MEMORY. */
+SECURITY_STATUS profile_add_identity(struct profile *profile, const struct identity *identity,
+                                     struct span ocsp);
 
 /* Names an authority, by its certificate, whose clients are wanted. FALSE: it is no certificate, or no
  * memory. */

@@ -18,9 +18,9 @@ struct profile
 {
     gnutls_priority_t priorities[SIDES]; /* NULL: no protocol for that side */
     gnutls_certificate_credentials_t certificates[SIDES];
-    unsigned identity_count;   /* of the server */
     ULONG64 id;                /* of this profile alone, among all there ever are */
     unsigned lifespan;         /* seconds, 0: no resumption */
+    SRWLOCK ticket_lock;       /* guards the next */
     gnutls_datum_t ticket_key; /* GnuTLS's */
 };
 

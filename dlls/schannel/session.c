@@ -17,7 +17,8 @@
 #include <gnutls/gnutls.h>
 #include <errno.h>
 
-#define WARNINGS_MAX 8 /* GnuTLS takes 16 a session and then calls it an error of its own */
+#define SSL2_HELLO_MIN 28 /* bytes: the fixed part, one suite, a challenge of 16 */
+#define WARNINGS_MAX   8  /* GnuTLS takes 16 a session and then calls it an error of its own */
 
 struct bytes
 {
@@ -126,6 +127,7 @@ SECURITY_STATUS record_take_first(struct span *input, struct span *record)
     if (input->size < 4 || !(input->data[0] & 0x80) || input->data[2] != 1 || input->data[3] != 3)
         return record_take(input, record);
     length = (size_t)(input->data[0] & 0x7f) << 8 | input->data[1];
+    if (length < SSL2_HELLO_MIN) return SEC_E_ILLEGAL_MESSAGE;
     return span_take(input, 2 + length, record) ? SEC_E_OK : SEC_E_INCOMPLETE_MESSAGE;
 }
 
@@ -138,7 +140,7 @@ size_t record_missing(struct span part)
     return size > part.size ? size - part.size : 1;
 }
 
-/* --- creation ------------------------------------------------------------------------------------------- */
+/* --- what GnuTLS asks ----------------------------------------------------------------------------------- */
 
 /* Called by GnuTLS with the peer's certificates known, before it uses what they signed. */
 static int verify_peer(gnutls_session_t tls)
@@ -323,7 +325,8 @@ void session_set_resumable(struct session *session, BOOL resumable)
  */
 static BOOL prepare_resumption(struct session *session, const struct session_config *config)
 {
-    const struct profile *profile = config->profile;
+    struct profile *profile = (struct profile *)config->profile; /* its lock is no part of what it says */
+    int error;
 
     if (config->forget || !profile->lifespan) return TRUE;
     gnutls_db_set_ptr(session->tls, session);
@@ -332,7 +335,10 @@ static BOOL prepare_resumption(struct session *session, const struct session_con
     gnutls_db_set_remove_function(session->tls, remove_session);
     gnutls_db_set_cache_expiration(session->tls, (int)min(profile->lifespan, INT_MAX));
     if (!config->tickets || config->ask_for_certificate) return TRUE;
-    return gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key) >= 0;
+    AcquireSRWLockShared(&profile->ticket_lock);
+    error = gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key);
+    ReleaseSRWLockShared(&profile->ticket_lock);
+    return error >= 0;
 }
 
 /* --- creation ------------------------------------------------------------------------------------------- */

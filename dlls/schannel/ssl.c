@@ -5,7 +5,9 @@
  * functions have names of their own here and get Windows' in schannel.spec.
  */
 #include "windows_sspi.h"
+#include "hello.h"
 #include "log.h"
+#include "status.h"
 
 BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags);
 BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags);
@@ -15,6 +17,10 @@ BOOL WINAPI ssl_generate_key_pair(void *certificates, char *name, char *password
 void WINAPI ssl_generate_random_bits(BYTE *bytes, LONG size);
 DWORD WINAPI ssl_get_maximum_key_size(DWORD reserved);
 DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c);
+SECURITY_STATUS WINAPI ssl_get_server_identity(BYTE *hello, DWORD size, BYTE **identity, DWORD *identity_size,
+                                               DWORD flags);
+SECURITY_STATUS WINAPI ssl_get_extensions(const BYTE *hello, DWORD size, struct client_extension *extensions,
+                                          BYTE count, DWORD *to_read, DWORD flags);
 DWORD WINAPI open_performance_data(WCHAR *name);
 DWORD WINAPI collect_performance_data(WCHAR *query, void **data, DWORD *size, DWORD *types);
 DWORD CDECL close_performance_data(void);
@@ -33,6 +39,70 @@ BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags)
 
     TRACE("%s %#lx\n", log_wide(text, target), (unsigned long)flags);
     return TRUE;
+}
+
+/*
+ * SslGetServerIdentity (SCHANNEL.@): the name in a ClientHello's server_name, in the caller's bytes and
+ * without an end. A hello without one is SEC_E_OK, NULL and 0; that is ours, for Microsoft's page does not
+ * say.
+ */
+SECURITY_STATUS WINAPI ssl_get_server_identity(BYTE *hello, DWORD size, BYTE **identity, DWORD *identity_size,
+                                               DWORD flags)
+{
+    struct span input = { hello, size }, name;
+    SECURITY_STATUS status = SEC_E_INVALID_PARAMETER;
+    struct hello parsed;
+    size_t missing;
+
+    if (!hello || !identity || !identity_size || flags) goto done;
+    *identity = NULL;
+    *identity_size = 0;
+    if ((status = hello_open(input, TRUE, &parsed, &missing))) goto done;
+    if (hello_server_name(&parsed, &name))
+    {
+        *identity = (BYTE *)name.data;
+        *identity_size = (DWORD)name.size;
+    }
+    hello_close(&parsed);
+
+done:
+    TRACE("%p %lu %p %p %#lx: %s\n", hello, (unsigned long)size, identity, identity_size,
+          (unsigned long)flags, status_name(status));
+    return status;
+}
+
+/*
+ * SslGetExtensions (SCHANNEL.@): fills in data and size of each extension whose type the caller wrote down;
+ * NULL and 0 for one the client did not send. `to_read`: how many bytes more are needed, with
+ * SEC_E_INCOMPLETE_MESSAGE. The one flag says that the hello comes without record headers, as in QUIC.
+ */
+SECURITY_STATUS WINAPI ssl_get_extensions(const BYTE *hello, DWORD size, struct client_extension *extensions,
+                                          BYTE count, DWORD *to_read, DWORD flags)
+{
+    struct span input = { hello, size }, data;
+    SECURITY_STATUS status = SEC_E_INVALID_PARAMETER;
+    struct hello parsed;
+    size_t missing;
+    unsigned i;
+
+    if (!hello || (count && !extensions) || !to_read || flags & ~(DWORD)CLIENT_HELLO_WITHOUT_RECORDS)
+        goto done;
+    status = hello_open(input, !(flags & CLIENT_HELLO_WITHOUT_RECORDS), &parsed, &missing);
+    *to_read = (DWORD)missing;
+    if (status) goto done;
+    for (i = 0; i < count; i++)
+    {
+        BOOL found = hello_extension(&parsed, extensions[i].type, &data);
+
+        extensions[i].data = found ? data.data : NULL;
+        extensions[i].size = found ? (DWORD)data.size : 0;
+    }
+    hello_close(&parsed);
+
+done:
+    TRACE("%p %lu %p %u %#lx: %s\n", hello, (unsigned long)size, extensions, count, (unsigned long)flags,
+          status_name(status));
+    return status;
 }
 
 /* SslCrackCertificate (SCHANNEL.@): not written yet. */

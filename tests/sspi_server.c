@@ -1,0 +1,703 @@
+/*
+ * AcceptSecurityContext by its conventions, against our own client in the same process: what passes between
+ * them is in memory, so that it can be cut, changed and looked at. Other people's clients are in
+ * tests/run.py.
+ */
+#include "test.h"
+#include "door.h"
+#include <stdio.h>
+
+#define TLS12 (SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_2_SERVER)
+#define TLS13 (SP_PROT_TLS1_3_CLIENT | SP_PROT_TLS1_3_SERVER)
+
+/* What every server of these tests asks for, and what comes back. */
+#define SERVER_FLAGS                                                                                         \
+    (ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY | ASC_REQ_STREAM |            \
+     ASC_REQ_ALLOCATE_MEMORY)
+
+/* --- two sides ------------------------------------------------------------------------------------------ */
+
+struct side
+{
+    BOOL server;
+    CredHandle credential;
+    CtxtHandle context;
+    BOOL has_context;
+    ULONG requirements, attributes;
+    const BYTE *alpn; /* SEC_APPLICATION_PROTOCOLS */
+    ULONG alpn_size;
+    BYTE in[65536]; /* what the other side sent */
+    size_t size;
+    size_t feed;   /* bytes given to a call at most; 0: all */
+    size_t said;   /* bytes of tokens */
+    BYTE last[16]; /* the beginning of the last token */
+    SECURITY_STATUS status;
+};
+
+static PCCERT_CONTEXT server_certificate;
+
+static SECURITY_STATUS acquire_server(CredHandle *credential, DWORD protocols, DWORD flags,
+                                      PCCERT_CONTEXT *certificates, DWORD count)
+{
+    TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~protocols };
+    SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                             .cCreds = count,
+                             .paCred = certificates,
+                             .dwFlags = flags,
+                             .cTlsParameters = protocols ? 1 : 0,
+                             .pTlsParameters = &parameters };
+
+    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL, &cred,
+                                           NULL, NULL, credential, NULL);
+}
+
+static struct side *make_server(DWORD protocols, DWORD flags)
+{
+    struct side *side = calloc(1, sizeof(*side));
+
+    side->server = TRUE;
+    side->requirements = SERVER_FLAGS;
+    ok_status(acquire_server(&side->credential, protocols, flags, &server_certificate, 1), SEC_E_OK);
+    return side;
+}
+
+static struct side *make_client(DWORD protocols, PCCERT_CONTEXT *certificates, DWORD count)
+{
+    struct side *side = calloc(1, sizeof(*side));
+
+    side->requirements = CLIENT_FLAGS;
+    ok_status(client_credential(protocols, TRUE, SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS,
+                                certificates, count, &side->credential),
+              SEC_E_OK);
+    return side;
+}
+
+static void end(struct side *side)
+{
+    if (side->has_context) sspi->DeleteSecurityContext(&side->context);
+    sspi->FreeCredentialsHandle(&side->credential);
+    free(side);
+}
+
+/* One call, with at most `feed` bytes of what came; its token goes to the other side. */
+static SECURITY_STATUS step(struct side *side, struct side *other)
+{
+    size_t given = side->feed && side->feed < side->size ? side->feed : side->size;
+    SecBuffer in[3] = { { (ULONG)given, SECBUFFER_TOKEN, side->in },
+                        { 0, SECBUFFER_EMPTY, NULL },
+                        { side->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, (void *)side->alpn } };
+    SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
+    SecBufferDesc in_desc = { SECBUFFER_VERSION, side->alpn ? 3 : 2, in },
+                  out_desc = { SECBUFFER_VERSION, 1, &out };
+    CtxtHandle *context = side->has_context ? &side->context : NULL;
+    size_t left;
+
+    if (side->server)
+        side->status = sspi->AcceptSecurityContext(&side->credential, context, &in_desc, side->requirements,
+                                                   0, &side->context, &out_desc, &side->attributes, NULL);
+    else
+    {
+        SecBufferDesc first = { SECBUFFER_VERSION, side->alpn ? 1 : 0, &in[2] };
+
+        side->status = sspi->InitializeSecurityContextW(
+            &side->credential, context, (WCHAR *)L"localhost", side->requirements, 0, 0,
+            context ? &in_desc : &first, 0, &side->context, &out_desc, &side->attributes, NULL);
+    }
+    if (side->status != SEC_E_INCOMPLETE_MESSAGE && out.pvBuffer)
+    {
+        side->said += out.cbBuffer;
+        memcpy(side->last, out.pvBuffer, min(out.cbBuffer, sizeof(side->last)));
+        if (other && other->size + out.cbBuffer <= sizeof(other->in))
+        {
+            memcpy(other->in + other->size, out.pvBuffer, out.cbBuffer);
+            other->size += out.cbBuffer;
+        }
+        sspi->FreeContextBuffer(out.pvBuffer);
+    }
+    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED)
+    {
+        left = in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0;
+        if (side->has_context || side->server)
+        {
+            memmove(side->in, side->in + given - left, side->size - given + left);
+            side->size -= given - left;
+        }
+        side->has_context = TRUE;
+    }
+    return side->status;
+}
+
+static BOOL wants_more(const struct side *side)
+{
+    return side->status == SEC_I_CONTINUE_NEEDED || side->status == SEC_E_INCOMPLETE_MESSAGE ||
+           side->status == SEC_I_INCOMPLETE_CREDENTIALS;
+}
+
+/* Steps of a side until it can do no more with what it has. */
+static void run(struct side *side, struct side *other)
+{
+    size_t feed = side->feed;
+
+    while (wants_more(side) && side->size)
+    {
+        step(side, other);
+        if (side->status == SEC_E_INCOMPLETE_MESSAGE)
+        {
+            if (!feed || side->feed >= side->size) break;
+            side->feed += feed;
+        }
+        else
+            side->feed = feed;
+        /* Asked for a certificate that it has not: it goes on without, with no input. */
+        if (side->status == SEC_I_INCOMPLETE_CREDENTIALS)
+        {
+            side->size = 0;
+            step(side, other);
+        }
+    }
+    side->feed = feed;
+}
+
+/* A whole handshake. The sides' statuses say how it ended. */
+static void shake(struct side *client, struct side *server)
+{
+    unsigned turns;
+
+    step(client, server);
+    server->status = SEC_I_CONTINUE_NEEDED;
+    for (turns = 0; turns < 6 && (wants_more(client) || wants_more(server)); turns++)
+    {
+        run(server, client);
+        run(client, server);
+    }
+}
+
+static SECURITY_STATUS seal(struct side *side, const char *text, struct side *other)
+{
+    SecPkgContext_StreamSizes sizes;
+    SecBuffer buffers[4];
+    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
+    BYTE memory[1024];
+    SECURITY_STATUS status = sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_STREAM_SIZES, &sizes);
+    ULONG size = (ULONG)strlen(text);
+
+    if (status) return status;
+    memcpy(memory + sizes.cbHeader, text, size);
+    buffers[0] = (SecBuffer){ sizes.cbHeader, SECBUFFER_STREAM_HEADER, memory };
+    buffers[1] = (SecBuffer){ size, SECBUFFER_DATA, memory + sizes.cbHeader };
+    buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes.cbHeader + size };
+    buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
+    if ((status = sspi->EncryptMessage(&side->context, 0, &desc, 0))) return status;
+    size = buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer;
+    memcpy(other->in + other->size, memory, size);
+    other->size += size;
+    return SEC_E_OK;
+}
+
+/* Whether the next data that a side reads is this text. */
+static BOOL reads(struct side *side, const char *text)
+{
+    SecBuffer buffers[4];
+    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
+    SECURITY_STATUS status;
+    BOOL good = FALSE;
+    unsigned i;
+
+    do
+    {
+        size_t left = 0;
+
+        memset(buffers, 0, sizeof(buffers));
+        buffers[0] = (SecBuffer){ (ULONG)side->size, SECBUFFER_DATA, side->in };
+        status = sspi->DecryptMessage(&side->context, &desc, 0, NULL);
+        if (FAILED(status)) return FALSE;
+        for (i = 0; i < 4; i++)
+        {
+            if (buffers[i].BufferType == SECBUFFER_EXTRA) left = buffers[i].cbBuffer;
+            if (buffers[i].BufferType == SECBUFFER_DATA)
+                good =
+                    buffers[i].cbBuffer == strlen(text) && !memcmp(buffers[i].pvBuffer, text, strlen(text));
+        }
+        memmove(side->in, side->in + side->size - left, left);
+        side->size = left;
+        if (status == SEC_I_RENEGOTIATE) step(side, NULL); /* tickets */
+    } while (status == SEC_I_RENEGOTIATE && side->size);
+    return good;
+}
+
+static const DWORD versions[] = { TLS12, TLS13 };
+
+/* --- handshakes ----------------------------------------------------------------------------------------- */
+
+static void test_a_handshake_in_every_version(void)
+{
+    static const DWORD all[] = { SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_0_SERVER,
+                                 SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_1_SERVER, TLS12, TLS13 };
+    static const size_t feeds[] = { 0, 1, 7, 100 };
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(all); i++)
+        for (j = 0; j < ARRAY_SIZE(feeds); j++)
+        {
+            SecPkgContext_ConnectionInfo info[2] = { { 0 } };
+            struct side *client = make_client(all[i], NULL, 0), *server = make_server(all[i], 0);
+
+            client->feed = server->feed = feeds[j];
+            shake(client, server);
+            ok(!client->status && !server->status, "protocols %#lx, by %u: %#lx, %#lx\n", all[i],
+               (unsigned)feeds[j], client->status, server->status);
+            ok(server->attributes == SERVER_FLAGS, "attributes %#lx\n", server->attributes);
+            sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_CONNECTION_INFO, &info[0]);
+            sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_CONNECTION_INFO, &info[1]);
+            ok(info[0].dwProtocol == (all[i] & 0xaaaaaaaa) && info[1].dwProtocol == (all[i] & 0x55555555),
+               "protocols %#lx and %#lx\n", info[0].dwProtocol, info[1].dwProtocol);
+            ok(info[0].aiCipher == info[1].aiCipher && info[0].aiExch == info[1].aiExch,
+               "not the same suite\n");
+            ok_status(seal(client, "to the server", server), SEC_E_OK);
+            ok_status(seal(server, "to the client", client), SEC_E_OK);
+            ok(reads(server, "to the server"), "the server did not read it\n");
+            ok(reads(client, "to the client"), "the client did not read it\n");
+            end(client);
+            end(server);
+        }
+}
+
+/* The caller has no context until a whole record is there, and may come with more each time. */
+static void test_the_first_call_waits_for_a_record(void)
+{
+    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    size_t size;
+
+    step(client, server);
+    for (size = 0; size < server->size; size++)
+    {
+        SecBuffer in[2] = { { (ULONG)size, SECBUFFER_TOKEN, server->in }, { 0, SECBUFFER_EMPTY, NULL } };
+        SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
+        SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
+        CtxtHandle context = { 0, 0 };
+        ULONG attributes;
+        SECURITY_STATUS status = sspi->AcceptSecurityContext(
+            &server->credential, NULL, &in_desc, SERVER_FLAGS, 0, &context, &out_desc, &attributes, NULL);
+
+        ok(status == SEC_E_INCOMPLETE_MESSAGE, "%u bytes: %#lx\n", (unsigned)size, status);
+        ok(!context.dwLower, "%u bytes: a context\n", (unsigned)size);
+        ok(in[1].BufferType == SECBUFFER_MISSING &&
+               in[1].cbBuffer == (size < 5 ? 5 - size : server->size - size),
+           "%u bytes: type %lu, %lu bytes\n", (unsigned)size, in[1].BufferType, in[1].cbBuffer);
+    }
+    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+    end(client);
+    end(server);
+}
+
+static void test_no_certificate_no_server(void)
+{
+    struct side *client = make_client(0, NULL, 0), *server = calloc(1, sizeof(*server));
+
+    server->server = TRUE;
+    server->requirements = SERVER_FLAGS;
+    ok_status(acquire_server(&server->credential, 0, 0, NULL, 0), SEC_E_OK);
+    step(client, server);
+    ok_status(step(server, NULL), SEC_E_NO_CREDENTIALS);
+    /* A client's credential serves nobody. */
+    sspi->FreeCredentialsHandle(&server->credential);
+    server->credential = client->credential;
+    ok_status(step(server, NULL), SEC_E_NO_CREDENTIALS);
+    sspi->DeleteSecurityContext(&client->context);
+    sspi->FreeCredentialsHandle(&client->credential);
+    free(client);
+    free(server);
+}
+
+static void test_what_is_no_hello(void)
+{
+    static const struct
+    {
+        const char *bytes;
+        ULONG size;
+        SECURITY_STATUS status;
+    } rows[] = {
+        { "GET / HTTP/1.1\r\n\r\n", 18, SEC_E_INVALID_TOKEN },
+        { "\x16\x03\x01\xff\xff", 5, SEC_E_ILLEGAL_MESSAGE },                 /* a record larger than any */
+        { "\x16\x03\x01\x00\x04\x0e\x00\x00\x00", 9, SEC_E_ILLEGAL_MESSAGE }, /* ServerHelloDone */
+        { "\x17\x03\x03\x00\x01x", 6, SEC_E_ILLEGAL_MESSAGE },                /* data before all */
+        { "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10, SEC_E_ILLEGAL_MESSAGE }, /* a hello of one byte */
+        { "\x80\x03\x01\x03\x00", 5, SEC_E_ILLEGAL_MESSAGE },                      /* SSL 2.0's, cut short */
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+
+        server->requirements |= ASC_REQ_EXTENDED_ERROR;
+        memcpy(server->in, rows[i].bytes, rows[i].size);
+        server->size = rows[i].size;
+        step(server, client);
+        ok(server->status == rows[i].status, "row %u: %#lx\n", i, server->status);
+        ok(!server->has_context, "row %u: a context\n", i);
+        if (rows[i].status != SEC_E_INVALID_TOKEN && rows[i].size > 5)
+            ok(client->size == 7 && client->in[0] == 21 && client->in[5] == 2, "row %u: no alert, %u bytes\n",
+               i, (unsigned)client->size);
+        end(server);
+        free(client);
+    }
+}
+
+/* A ClientHello in SSL 2.0's format that asks for TLS 1.2 (RFC 5246, E.2). */
+static void test_a_hello_of_ssl2_format(void)
+{
+    static const BYTE hello[] = {
+        0x80, 0x2b, 1, 3,    3,    0, 0x12, 0,    0,  0,  0x10, 0,  0xc0, 0x2f, 0,
+        0,    0x9c, 0, 0xc0, 0x30, 0, 0,    0x9d, 0,  0,  0x2f, 0,  0,    0xff, 1,
+        2,    3,    4, 5,    6,    7, 8,    9,    10, 11, 12,   13, 14,   15,   16
+    };
+    struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+
+    memcpy(server->in, hello, sizeof(hello));
+    server->size = sizeof(hello);
+    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+    ok(client->size > 100 && client->in[0] == 22 && client->in[5] == 2 && client->in[9] == 3 &&
+           client->in[10] == 3,
+       "no ServerHello of TLS 1.2\n");
+    end(server);
+    free(client);
+}
+
+static void test_a_token_that_does_not_fit(void)
+{
+    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+    BYTE small[64], large[8192];
+    SecBuffer in[2], out;
+    SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
+    CtxtHandle context = { 0, 0 };
+    ULONG attributes, flags = SERVER_FLAGS & ~ASC_REQ_ALLOCATE_MEMORY;
+    SECURITY_STATUS status;
+
+    step(client, server);
+    in[0] = (SecBuffer){ (ULONG)server->size, SECBUFFER_TOKEN, server->in };
+    in[1] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
+    out = (SecBuffer){ sizeof(small), SECBUFFER_TOKEN, small };
+    status = sspi->AcceptSecurityContext(&server->credential, NULL, &in_desc, flags, 0, &context, &out_desc,
+                                         &attributes, NULL);
+    ok_status(status, SEC_E_BUFFER_TOO_SMALL);
+    in[1] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
+    out = (SecBuffer){ sizeof(large), SECBUFFER_TOKEN, large };
+    status = sspi->AcceptSecurityContext(&server->credential, NULL, &in_desc, flags, 0, &context, &out_desc,
+                                         &attributes, NULL);
+    ok_status(status, SEC_I_CONTINUE_NEEDED);
+    ok(out.cbBuffer > 1000 && large[0] == 22, "%lu bytes\n", out.cbBuffer);
+    sspi->DeleteSecurityContext(&context);
+    end(client);
+    end(server);
+}
+
+/* --- ALPN ----------------------------------------------------------------------------------------------- */
+
+/* SEC_APPLICATION_PROTOCOLS with one list of names, each after its length. */
+static ULONG make_alpn(BYTE *memory, const char *names)
+{
+    ULONG size = (ULONG)strlen(names), all = size + 6, extension = SecApplicationProtocolNegotiationExt_ALPN;
+    USHORT list = (USHORT)size;
+
+    memcpy(memory, &all, 4);
+    memcpy(memory + 4, &extension, 4);
+    memcpy(memory + 8, &list, 2);
+    memcpy(memory + 10, names, size);
+    return 10 + size;
+}
+
+static void test_alpn(void)
+{
+    static const struct
+    {
+        const char *client, *server;
+        const char *chosen; /* NULL: none in common */
+    } rows[] = {
+        { "\x02h2\x08http/1.1", "\x08http/1.1\x02h2", "http/1.1" }, /* the server's order */
+        { "\x08http/1.1\x02h2", "\x02h2\x08http/1.1", "h2" },
+        { "\x03one", "\x02h2", NULL },
+    };
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        for (j = 0; j < ARRAY_SIZE(versions); j++)
+        {
+            struct side *client = make_client(versions[j], NULL, 0), *server = make_server(versions[j], 0);
+            SecPkgContext_ApplicationProtocol alpn[2];
+            BYTE lists[2][64];
+
+            client->alpn = lists[0];
+            client->alpn_size = make_alpn(lists[0], rows[i].client);
+            server->alpn = lists[1];
+            server->alpn_size = make_alpn(lists[1], rows[i].server);
+            server->requirements |= ASC_REQ_EXTENDED_ERROR;
+            shake(client, server);
+            if (!rows[i].chosen)
+            {
+                ok_status(server->status, SEC_E_APPLICATION_PROTOCOL_MISMATCH);
+                ok_status(client->status, SEC_E_APPLICATION_PROTOCOL_MISMATCH);
+                ok(server->last[0] == 21 && server->last[5] == 2 && server->last[6] == 120, "no alert\n");
+                client->has_context = TRUE;
+            }
+            else
+            {
+                memset(alpn, 0, sizeof(alpn));
+                ok(!client->status && !server->status, "row %u: %#lx, %#lx\n", i, client->status,
+                   server->status);
+                sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &alpn[0]);
+                sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &alpn[1]);
+                ok(alpn[0].ProtocolIdSize == strlen(rows[i].chosen) &&
+                       !memcmp(alpn[0].ProtocolId, rows[i].chosen, alpn[0].ProtocolIdSize),
+                   "row %u: %.*s\n", i, alpn[0].ProtocolIdSize, alpn[0].ProtocolId);
+                ok(!memcmp(&alpn[0], &alpn[1], sizeof(alpn[0])), "row %u: the two sides differ\n", i);
+            }
+            end(client);
+            end(server);
+        }
+}
+
+/* .NET gives the list with every call, Qt without an EMPTY buffer. */
+static void test_alpn_without_an_empty_buffer(void)
+{
+    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    BYTE list[64];
+    SecBuffer in[2], out = { 0, SECBUFFER_TOKEN, NULL };
+    SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
+    CtxtHandle context = { 0, 0 };
+    ULONG attributes;
+
+    client->alpn = list;
+    client->alpn_size = make_alpn(list, "\x02h2");
+    step(client, server);
+    in[0] = (SecBuffer){ (ULONG)server->size, SECBUFFER_TOKEN, server->in };
+    in[1] = (SecBuffer){ client->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, list };
+    ok_status(sspi->AcceptSecurityContext(&server->credential, NULL, &in_desc, SERVER_FLAGS, 0, &context,
+                                          &out_desc, &attributes, NULL),
+              SEC_I_CONTINUE_NEEDED);
+    sspi->FreeContextBuffer(out.pvBuffer);
+    sspi->DeleteSecurityContext(&context);
+    end(client);
+    end(server);
+}
+
+/* --- client certificates -------------------------------------------------------------------------------- */
+
+static void test_a_client_that_is_asked_who_it_is(void)
+{
+    PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    unsigned i, with, asks;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+        for (asks = 0; asks < 2; asks++)
+            for (with = 0; with < 2; with++)
+            {
+                struct side *client = make_client(versions[i], &certificate, with),
+                            *server = make_server(versions[i], 0);
+                PCCERT_CONTEXT remote = NULL, other = NULL;
+                SECURITY_STATUS status;
+                unsigned count = 0;
+
+                if (asks) server->requirements |= ASC_REQ_MUTUAL_AUTH;
+                shake(client, server);
+                ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+                ok(server->attributes == (SERVER_FLAGS | (asks && with ? ASC_RET_MUTUAL_AUTH : 0)),
+                   "attributes %#lx\n", server->attributes);
+                status =
+                    sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote);
+                ok(status == (asks && with ? SEC_E_OK : SEC_E_NO_CREDENTIALS), "%#lx\n", status);
+                if (!status)
+                {
+                    ok(CertCompareCertificate(X509_ASN_ENCODING, remote->pCertInfo, certificate->pCertInfo),
+                       "another certificate\n");
+                    while ((other = CertEnumCertificatesInStore(remote->hCertStore, other))) count++;
+                    ok(count == 2, "%u certificates\n", count);
+                    CertFreeCertificateContext(remote);
+                }
+                ok_status(seal(client, "still there", server), SEC_E_OK);
+                ok(reads(server, "still there"), "the server did not read it\n");
+                end(client);
+                end(server);
+            }
+    CertFreeCertificateContext(certificate);
+}
+
+static const WCHAR schannel_key[] = L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL";
+
+static void set_issuer_list(BOOL send)
+{
+    DWORD value = 1;
+
+    if (send)
+        RegSetKeyValueW(HKEY_LOCAL_MACHINE, schannel_key, L"SendTrustedIssuerList", REG_DWORD, &value,
+                        sizeof(value));
+    else
+        RegDeleteKeyValueW(HKEY_LOCAL_MACHINE, schannel_key, L"SendTrustedIssuerList");
+}
+
+static void test_issuers_are_named_if_the_registry_says_so(void)
+{
+    unsigned send;
+
+    for (send = 0; send < 2; send++)
+    {
+        PCCERT_CONTEXT client_certificate =
+            pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+        SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                                 .cCreds = 1,
+                                 .paCred = &server_certificate,
+                                 .hRootStore = client_certificate->hCertStore };
+        struct side *client = make_client(TLS12, NULL, 0), *server = calloc(1, sizeof(*server));
+        SecPkgContext_IssuerListInfoEx issuers = { NULL, 0 };
+
+        server->server = TRUE;
+        server->requirements = SERVER_FLAGS | ASC_REQ_MUTUAL_AUTH;
+        set_issuer_list(send);
+        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL,
+                                                  &cred, NULL, NULL, &server->credential, NULL),
+                  SEC_E_OK);
+        set_issuer_list(FALSE);
+        step(client, server);
+        step(server, client);
+        ok_status(step(client, server), SEC_I_INCOMPLETE_CREDENTIALS);
+        ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_ISSUER_LIST_EX, &issuers),
+                  SEC_E_OK);
+        ok(issuers.cIssuers == (send ? 2 : 0), "%lu issuers\n", issuers.cIssuers);
+        sspi->FreeContextBuffer(issuers.aIssuers);
+        end(client);
+        if (server->has_context) sspi->DeleteSecurityContext(&server->context);
+        sspi->FreeCredentialsHandle(&server->credential);
+        free(server);
+        CertFreeCertificateContext(client_certificate);
+    }
+}
+
+/* --- attributes ----------------------------------------------------------------------------------------- */
+
+static void test_both_sides_see_the_same_bindings(void)
+{
+    static const ULONG kinds[] = { SECPKG_ATTR_ENDPOINT_BINDINGS, SECPKG_ATTR_UNIQUE_BINDINGS };
+    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+    unsigned i;
+
+    shake(client, server);
+    for (i = 0; i < ARRAY_SIZE(kinds); i++)
+    {
+        SecPkgContext_Bindings bindings[2];
+
+        ok_status(sspi->QueryContextAttributesW(&client->context, kinds[i], &bindings[0]), SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&server->context, kinds[i], &bindings[1]), SEC_E_OK);
+        ok(bindings[0].BindingsLength == bindings[1].BindingsLength &&
+               !memcmp(bindings[0].Bindings, bindings[1].Bindings, bindings[0].BindingsLength),
+           "attribute %#lx differs\n", kinds[i]);
+        sspi->FreeContextBuffer(bindings[0].Bindings);
+        sspi->FreeContextBuffer(bindings[1].Bindings);
+    }
+    end(client);
+    end(server);
+}
+
+static void test_the_servers_own_certificate(void)
+{
+    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    PCCERT_CONTEXT local = NULL, remote = NULL;
+
+    shake(client, server);
+    ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &local),
+              SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote),
+              SEC_E_OK);
+    ok(local && remote && CertCompareCertificate(X509_ASN_ENCODING, local->pCertInfo, remote->pCertInfo),
+       "not the same certificate\n");
+    CertFreeCertificateContext(local);
+    CertFreeCertificateContext(remote);
+    end(client);
+    end(server);
+}
+
+/* The server's handle is no client's, and the other way round. */
+static void test_a_context_keeps_its_side(void)
+{
+    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+
+    step(client, server);
+    step(server, client);
+    client->server = TRUE;
+    server->server = FALSE;
+    ok_status(step(client, NULL), SEC_E_INVALID_HANDLE);
+    ok_status(step(server, NULL), SEC_E_INVALID_HANDLE);
+    end(client);
+    end(server);
+}
+
+/* --- certificates by name ------------------------------------------------------------------------------- */
+
+static void test_the_name_chooses_the_certificate(void)
+{
+    static const struct
+    {
+        const WCHAR *asked, *got;
+    } rows[] = { { L"localhost", L"localhost" },
+                 { L"www.example.test", L"wildcard" },
+                 { L"nobody.test", NULL } };
+    PCCERT_CONTEXT certificates[2] = {
+        server_certificate, pfx_certificate("wildcard", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE)
+    };
+    CredHandle credential;
+    unsigned i;
+
+    ok_status(acquire_server(&credential, 0, 0, certificates, 2), SEC_E_OK);
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct side *client = make_client(TLS13, NULL, 0), *server = calloc(1, sizeof(*server));
+        SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
+        SecBufferDesc out_desc = { SECBUFFER_VERSION, 1, &out };
+        PCCERT_CONTEXT leaf = NULL;
+        WCHAR name[100] = L"";
+
+        server->server = TRUE;
+        server->requirements = SERVER_FLAGS;
+        server->credential = credential;
+        server->status = SEC_I_CONTINUE_NEEDED;
+        ok_status(sspi->InitializeSecurityContextW(&client->credential, NULL, (WCHAR *)rows[i].asked,
+                                                   client->requirements, 0, 0, NULL, 0, &client->context,
+                                                   &out_desc, &client->attributes, NULL),
+                  SEC_I_CONTINUE_NEEDED);
+        client->has_context = TRUE;
+        client->status = SEC_I_CONTINUE_NEEDED;
+        memcpy(server->in, out.pvBuffer, server->size = out.cbBuffer);
+        sspi->FreeContextBuffer(out.pvBuffer);
+        run(server, client);
+        run(client, server);
+        ok_status(client->status, SEC_E_OK);
+        sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf);
+        if (leaf) CertGetNameStringW(leaf, CERT_NAME_SIMPLE_DISPLAY_TYPE, 0, NULL, name, ARRAY_SIZE(name));
+        ok(!rows[i].got || !wcscmp(name, rows[i].got), "%ls got %ls\n", rows[i].asked, name);
+        CertFreeCertificateContext(leaf);
+        sspi->DeleteSecurityContext(&server->context);
+        free(server);
+        end(client);
+    }
+    sspi->FreeCredentialsHandle(&credential);
+    CertFreeCertificateContext(certificates[1]);
+}
+
+START_TEST(sspi_server)
+{
+    if (!sspi_open()) return;
+    server_certificate = pfx_certificate("rsa", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    RUN(test_a_handshake_in_every_version);
+    RUN(test_the_first_call_waits_for_a_record);
+    RUN(test_no_certificate_no_server);
+    RUN(test_what_is_no_hello);
+    RUN(test_a_hello_of_ssl2_format);
+    RUN(test_a_token_that_does_not_fit);
+    RUN(test_alpn);
+    RUN(test_alpn_without_an_empty_buffer);
+    RUN(test_a_client_that_is_asked_who_it_is);
+    RUN(test_issuers_are_named_if_the_registry_says_so);
+    RUN(test_both_sides_see_the_same_bindings);
+    RUN(test_the_servers_own_certificate);
+    RUN(test_a_context_keeps_its_side);
+    RUN(test_the_name_chooses_the_certificate);
+}
