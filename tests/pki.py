@@ -5,6 +5,7 @@ same without the leaf. root.pem is what the tests' prefixes trust; root.der the 
 refuses (it will not sign with MD5).
 """
 
+import re
 import shutil
 import subprocess
 import time
@@ -24,6 +25,21 @@ class Maker:
     def run(self, *command):
         subprocess.run(command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def rsa_key_is_even(self, name):
+        """False for one key in a hundred, a part of which begins with a zero byte: crypt32 of Wine imports it without its end."""
+        text = subprocess.run(["openssl", "rsa", "-in", f"{name}.key", "-noout", "-text"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
+        sizes = {}
+        for part, value in re.findall(r"^(\w+):\n((?: {4}.*\n)+)", text, re.M):
+            sizes[part] = len(bytes.fromhex("".join(value.split()).replace(":", "")).lstrip(b"\0"))
+        full = sizes.get("modulus", 0)
+        return all(sizes.get(part) == full // 2 for part in ("exponent1", "exponent2", "coefficient")) and sizes.get("privateExponent") == full
+
+    def new_key(self, name, kind):
+        while True:
+            self.run("certtool", "--no-text", "--generate-privkey", *kind.split(), "--outfile", f"{name}.key")
+            if "rsa" not in kind or self.rsa_key_is_even(name):
+                return
+
     def certificate(self, name, subject, issuer=None, extra="", key=RSA, days=(-1, 60), ca=False, key_of=None, hash_=None):
         """One certificate, signed by issuer or by itself; with a key of its own, or with another's."""
         template = f'cn = "{subject}"\n{extra}'
@@ -34,7 +50,7 @@ class Maker:
         if key_of:
             shutil.copy(self.folder / f"{key_of}.key", self.folder / f"{name}.key")
         else:
-            self.run("certtool", "--no-text", "--generate-privkey", *key.split(), "--outfile", f"{name}.key")
+            self.new_key(name, key)
         common = ["--template", f"{name}.tmpl", "--load-privkey", f"{name}.key", "--outfile", f"{name}.pem"]
         if hash_:
             common += ["--hash", hash_]

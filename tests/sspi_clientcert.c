@@ -328,8 +328,8 @@ static void test_wines_own_programs_are_not_asked(void)
 
 /* --- the default one ------------------------------------------------------------------------------------ */
 
-/* Puts a certificate into a store of the user, or takes it out: by hand, for Wine does not delete what it has
- * written down. */
+/* Puts a certificate into a store of the user, or takes it out. What is there already goes first, by hand:
+ * Wine neither deletes nor replaces what it has written down. */
 static void keep_in_store(const WCHAR *name, PCCERT_CONTEXT certificate, BOOL keep)
 {
     BYTE hash[20];
@@ -338,19 +338,16 @@ static void keep_in_store(const WCHAR *name, PCCERT_CONTEXT certificate, BOOL ke
     WCHAR key[150];
     unsigned i, at;
 
-    if (keep)
-    {
-        store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, name);
-        ok(CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL),
-           "%#lx\n", GetLastError());
-        CertCloseStore(store, 0); /* and now Wine writes it down */
-        return;
-    }
     CertGetCertificateContextProperty(certificate, CERT_HASH_PROP_ID, hash, &size);
     at = (unsigned)swprintf(key, ARRAY_SIZE(key),
                             L"Software\\Microsoft\\SystemCertificates\\%ls\\Certificates\\", name);
     for (i = 0; i < size; i++) at += (unsigned)swprintf(key + at, ARRAY_SIZE(key) - at, L"%02X", hash[i]);
-    ok(!RegDeleteKeyW(HKEY_CURRENT_USER, key), "%ls is not there\n", key);
+    RegDeleteKeyW(HKEY_CURRENT_USER, key);
+    if (!keep) return;
+    store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, name);
+    ok(CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL), "%#lx\n",
+       GetLastError());
+    CertCloseStore(store, 0); /* and now Wine writes it down */
 }
 
 /* Installs the client's PFX for the user as a wizard would, or takes it away: the leaf into MY, the

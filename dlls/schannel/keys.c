@@ -590,6 +590,12 @@ static SECURITY_STATUS find_key(struct key *key, PCCERT_CONTEXT certificate)
     return first;
 }
 
+/* Wine's crypt32 does not know how long a curve's key is; an uncompressed point tells (SEC 1, 2.3.3). */
+static unsigned curve_bits(DWORD point_size)
+{
+    return point_size == 1 + 2 * 66 ? 521 : (point_size - 1) / 2 * 8;
+}
+
 SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
 {
     const CERT_PUBLIC_KEY_INFO *public = &certificate->pCertInfo->SubjectPublicKeyInfo;
@@ -602,6 +608,7 @@ SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
     if (!(key = calloc(1, sizeof(*key)))) return SEC_E_INSUFFICIENT_MEMORY;
     key->type = types[i].type;
     key->bits = CertGetPublicKeyLength(X509_ASN_ENCODING, (CERT_PUBLIC_KEY_INFO *)public);
+    if (key->type == IDENTITY_ECDSA) key->bits = curve_bits(public->PublicKey.cbData);
     if ((status = find_key(key, certificate)))
     {
         key_close(key);
