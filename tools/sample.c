@@ -5,11 +5,13 @@
 
 const SecurityFunctionTableW *sample_open(BOOL direct)
 {
-    HMODULE module = LoadLibraryW(direct ? L"schannel.dll" : L"secur32.dll");
-    PSecurityFunctionTableW(WINAPI * init)(void) =
-        module ? (void *)GetProcAddress(module, "InitSecurityInterfaceW") : NULL;
-    const SecurityFunctionTableW *sspi = init ? init() : NULL;
+    static HMODULE module; /* stays loaded */
+    PSecurityFunctionTableW(WINAPI * init)(void) = NULL;
+    const SecurityFunctionTableW *sspi;
 
+    module = LoadLibraryW(direct ? L"schannel.dll" : L"secur32.dll");
+    if (module) init = (void *)GetProcAddress(module, "InitSecurityInterfaceW");
+    sspi = init ? init() : NULL;
     if (!sspi) fputs("no SSPI here\n", stderr);
     return sspi;
 }

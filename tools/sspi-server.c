@@ -507,7 +507,10 @@ static SOCKET start_listening(void)
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, (char *)&on, sizeof(on));
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, SOMAXCONN) ||
         getsockname(listener, (struct sockaddr *)&address, &size))
+    {
+        closesocket(listener);
         return INVALID_SOCKET;
+    }
     printf("listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
     fflush(stdout);
     return listener;

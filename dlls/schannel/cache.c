@@ -64,10 +64,12 @@ static void list_add(struct cache *cache, struct cache_entry *entry)
     cache->newest = entry;
 }
 
+/* `at` is what find gave: at the end of a bucket there is nothing to drop. */
 static void drop(struct cache *cache, struct cache_entry **at)
 {
     struct cache_entry *entry = *at;
 
+    if (!entry) return;
     *at = entry->next;
     list_remove(cache, entry);
     cache->count--;
@@ -107,7 +109,7 @@ void cache_put(struct cache *cache, struct span key, struct span data, ULONG64 e
     if (key.size > CACHE_KEY_MAX || data.size > CACHE_DATA_MAX || expires <= cache_now()) return;
     if (!(entry = make_entry(key, data, expires))) return;
     AcquireSRWLockExclusive(&cache->lock);
-    if (*(at = find(cache, key))) drop(cache, at);
+    drop(cache, find(cache, key));
     if (cache->limit)
     {
         shrink_to(cache, cache->limit - 1);
@@ -144,10 +146,8 @@ uint8_t *cache_get(struct cache *cache, struct span key, size_t *size)
 
 void cache_remove(struct cache *cache, struct span key)
 {
-    struct cache_entry **at;
-
     AcquireSRWLockExclusive(&cache->lock);
-    if (*(at = find(cache, key))) drop(cache, at);
+    drop(cache, find(cache, key));
     ReleaseSRWLockExclusive(&cache->lock);
 }
 
