@@ -112,7 +112,7 @@ build/$(1)/tests/%.o: tests/%.c Makefile build/include/wine/test.h | build/$(1)/
 	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -c -o $$@ $$<
 
 build/$(1)/tests/sspi_%.exe: build/$(1)/tests/sspi_%.o build/$(1)/tests/door.o
-	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -ladvapi32 -lws2_32 -static-libgcc
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
 
 build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)

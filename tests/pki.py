@@ -187,7 +187,7 @@ def fill(m, crl_port):
     m.leaf("client", "client", "clients-intermediate", extra=CLIENT)
     m.leaf("member", "member", "members", extra=CLIENT)
     m.leaf("client-ecdsa", "client-ecdsa", "clients-intermediate", extra=CLIENT, key=P256)
-    for name in ("client", "member", "client-ecdsa", "rsa", "wildcard"):
+    for name in ("client", "member", "client-ecdsa", "rsa", "wildcard", "stapled-good", "stapled-revoked"):
         m.pfx(name)
 
     m.run("openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der")

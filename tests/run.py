@@ -610,6 +610,41 @@ def check_winhttp(wine):
             report("PASS" if used and answered == good else "FAIL", f"Wine {wine.version} {arch}: WinHTTP with {peer}", output[-1500:] if not (used and answered == good) else "")
 
 
+@check
+def check_the_server_sees_why(wine):
+    """A program that leaves validation to Schannel refuses, and the server hears the reason as an alert."""
+    rows = (("untrusted", "localhost", "TLSV1_ALERT_UNKNOWN_CA"), ("expired", "localhost", "SSLV3_ALERT_CERTIFICATE_EXPIRED"),
+            ("clientuse", "localhost", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE"), ("rsa", "example.org", "SSLV3_ALERT_CERTIFICATE_UNKNOWN"), ("rsa", "localhost", None))
+    for arch in wine.arches:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for cert, name, expected in rows:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.minimum_version = context.maximum_version = version
+                context.load_cert_chain(PKI / f"{cert}-chain.pem", PKI / f"{cert}.key")
+                heard = []
+
+                def serve_one(listener):
+                    raw, _ = listener.accept()
+                    raw.settimeout(20)
+                    try:
+                        with context.wrap_socket(raw, server_side=True) as tls:
+                            tls.recv(4096)
+                            tls.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+                            heard.append(None)
+                    except ssl.SSLError as error:
+                        heard.append(error.reason)
+                    except OSError as error:
+                        heard.append(str(error))
+
+                with socket.create_server(("127.0.0.1", 0)) as listener:
+                    thread = threading.Thread(target=serve_one, args=(listener,), daemon=True)
+                    thread.start()
+                    code, output = client(wine, arch, "--quiet", "--name", name, f"https://127.0.0.1:{listener.getsockname()[1]}/")
+                    thread.join(20)
+                good = heard == [expected] and (code == 0) == (expected is None)
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {version.name} {cert} for {name}: {expected}", f"heard {heard}; {output}" if not good else "")
+
+
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 

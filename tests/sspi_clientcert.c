@@ -7,6 +7,8 @@
  */
 #include "test.h"
 #include "door.h"
+#include <bcrypt.h>
+#include <ncrypt.h>
 #include <stdio.h>
 
 #define TLS12      SP_PROT_TLS1_2_CLIENT
@@ -133,6 +135,81 @@ static void test_pfx_imports_of_every_kind(void)
         }
         CertFreeCertificateContext(certificate);
     }
+}
+
+/* A number of a PRIVATEKEYBLOB, which has them from the small end. */
+static BYTE *turned(BYTE *out, const BYTE **in, DWORD size)
+{
+    DWORD i;
+
+    for (i = 0; i < size; i++) out[i] = (*in)[size - 1 - i];
+    *in += size;
+    return out + size;
+}
+
+/* The certificate with its key in CNG: exported by CryptoAPI, imported by ncrypt. */
+static PCCERT_CONTEXT hold_by_cng(PCCERT_CONTEXT certificate, NCRYPT_KEY_HANDLE *key)
+{
+    CERT_KEY_CONTEXT capi = { .cbSize = sizeof(capi) }, cng = { .cbSize = sizeof(cng) };
+    BYTE blob[4096], rsa[4096], *at = rsa + sizeof(BCRYPT_RSAKEY_BLOB);
+    const BYTE *in = blob + sizeof(BLOBHEADER) + sizeof(RSAPUBKEY);
+    BCRYPT_RSAKEY_BLOB *header = (BCRYPT_RSAKEY_BLOB *)rsa;
+    DWORD size = sizeof(capi), modulus;
+    NCRYPT_PROV_HANDLE provider;
+    PCCERT_CONTEXT copy;
+    HCRYPTKEY exported;
+    RSAPUBKEY public;
+
+    CertGetCertificateContextProperty(certificate, CERT_KEY_CONTEXT_PROP_ID, &capi, &size);
+    ok(CryptGetUserKey(capi.hCryptProv, AT_KEYEXCHANGE, &exported), "%#lx\n", GetLastError());
+    size = sizeof(blob);
+    ok(CryptExportKey(exported, 0, PRIVATEKEYBLOB, 0, blob, &size), "%#lx\n", GetLastError());
+    CryptDestroyKey(exported);
+    memcpy(&public, blob + sizeof(BLOBHEADER), sizeof(public));
+    modulus = public.bitlen / 8;
+    *header =
+        (BCRYPT_RSAKEY_BLOB){ BCRYPT_RSAPRIVATE_MAGIC, public.bitlen, 3, modulus, modulus / 2, modulus / 2 };
+    *at++ = (BYTE)(public.pubexp >> 16);
+    *at++ = (BYTE)(public.pubexp >> 8);
+    *at++ = (BYTE) public.pubexp;
+    at = turned(at, &in, modulus);
+    at = turned(at, &in, modulus / 2);
+    at = turned(at, &in, modulus / 2);
+    ok(!NCryptOpenStorageProvider(&provider, NULL, 0), "no provider\n");
+    ok(!NCryptImportKey(provider, 0, BCRYPT_RSAPRIVATE_BLOB, NULL, key, rsa, (DWORD)(at - rsa), 0),
+       "no key\n");
+    NCryptFreeObject(provider);
+
+    copy = CertCreateCertificateContext(X509_ASN_ENCODING, certificate->pbCertEncoded,
+                                        certificate->cbCertEncoded);
+    cng.hNCryptKey = *key;
+    cng.dwKeySpec = CERT_NCRYPT_KEY_SPEC;
+    ok(CertSetCertificateContextProperty(copy, CERT_KEY_CONTEXT_PROP_ID, CERT_STORE_NO_CRYPT_RELEASE_FLAG,
+                                         &cng),
+       "%#lx\n", GetLastError());
+    return copy;
+}
+
+static void test_a_key_of_cng(void)
+{
+    PCCERT_CONTEXT certificate = pfx_certificate("member", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE), copy;
+    NCRYPT_KEY_HANDLE key = 0;
+    unsigned modern;
+
+    copy = hold_by_cng(certificate, &key);
+    for (modern = 0; modern < 2; modern++) /* after a PSS signature Wine's key makes no other */
+    {
+        struct client client;
+
+        ok_status(open_with(&client, "PEER_NGINX_ASKS", modern ? TLS13 : TLS12, NO_DEFAULT, &copy, 1),
+                  SEC_E_OK);
+        ok(says(&client, modern ? "TLSv1.3 SUCCESS CN=member" : "TLSv1.2 SUCCESS CN=member"),
+           "not believed\n");
+        client_close(&client);
+    }
+    CertFreeCertificateContext(copy);
+    NCryptFreeObject(key);
+    CertFreeCertificateContext(certificate);
 }
 
 /* curl takes the first certificate of the store. Wine's is not the leaf, but the key is said to be its own.
@@ -467,6 +544,7 @@ START_TEST(sspi_clientcert)
 {
     if (!sspi_open()) return;
     RUN(test_pfx_imports_of_every_kind);
+    RUN(test_a_key_of_cng);
     RUN(test_the_first_certificate_of_a_pfx);
     RUN(test_openssl_takes_it_and_nothing_less);
     RUN(test_the_issuers_and_the_key_decide);

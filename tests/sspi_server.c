@@ -682,6 +682,188 @@ static void test_the_name_chooses_the_certificate(void)
     CertFreeCertificateContext(certificates[1]);
 }
 
+/* --- what SetCredentialsAttributes sets ----------------------------------------------------------------- */
+
+static void test_credentials_attributes_that_can_be_set(void)
+{
+    struct session_ticket_key key = { .material_size = 32 };
+    struct session_ticket_keys keys = { 1, &key };
+    SecPkgCred_ClientCertPolicy policy = { .guidPolicyId = { 1, 2, 3, { 4 } } };
+    SecPkgContext_ClientCertPolicyResult result = { 0 };
+    PCCERT_CONTEXT certificates[2] = { pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE),
+                                       pfx_certificate("member", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE) };
+    static const HRESULT reasons[] = {
+        S_OK, CERT_E_UNTRUSTEDROOT
+    }; /* the prefix trusts the first one's authority */
+    SET_CREDENTIALS_ATTRIBUTES_FN_W set = sspi->SetCredentialsAttributesW;
+    struct side *client, *server;
+    unsigned i;
+
+    if (!sspi_is_direct()) SKIP_TEST("secur32 of Wine does not hand it on");
+    for (i = 0; i < ARRAY_SIZE(certificates); i++)
+    {
+        client = make_client(TLS13, &certificates[i], 1);
+        server = make_server(TLS13, 0);
+        ok_status(set(&client->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)),
+                  SEC_E_INVALID_HANDLE);
+        ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)), SEC_E_OK);
+        ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, 3),
+                  SEC_E_INVALID_PARAMETER);
+        ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, NULL, sizeof(keys)),
+                  SEC_E_INVALID_PARAMETER);
+        key.material_size = 31;
+        ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)),
+                  SEC_E_INVALID_PARAMETER);
+        key.material_size = 64;
+        keys.count = 17;
+        ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)),
+                  SEC_E_INVALID_PARAMETER);
+        keys.count = 1;
+        ok_status(set(&server->credential, SECPKG_ATTR_APP_DATA, &keys, sizeof(keys)),
+                  SEC_E_UNSUPPORTED_FUNCTION);
+
+        server->requirements |= ASC_REQ_MUTUAL_AUTH;
+        policy.pwszSslCtlStoreName = (WCHAR *)L"there is no such store";
+        ok_status(set(&server->credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy, sizeof(policy)),
+                  SEC_E_INVALID_PARAMETER);
+        policy.pwszSslCtlStoreName = NULL;
+        ok_status(set(&server->credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy, sizeof(policy)),
+                  SEC_E_OK);
+        shake(client, server);
+        ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_CC_POLICY_RESULT, &result),
+                  SEC_E_OK);
+        ok(result.dwPolicyResult == reasons[i], "row %u: %#lx\n", i, result.dwPolicyResult);
+        ok(!memcmp(&result.guidPolicyId, &policy.guidPolicyId, sizeof(GUID)), "another policy\n");
+        ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_CC_POLICY_RESULT, &result),
+                  SEC_E_UNSUPPORTED_FUNCTION);
+        /* Who has begun to serve names no other authorities. */
+        policy.pwszSslCtlStoreName = (WCHAR *)L"ROOT";
+        ok_status(set(&server->credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy, sizeof(policy)),
+                  SEC_E_UNSUPPORTED_FUNCTION);
+        end(client);
+        end(server);
+        CertFreeCertificateContext(certificates[i]);
+    }
+}
+
+/* --- stapling ---------------------------------------------------------------------------------------------
+ */
+
+/* A client that checks revocation, of a server whose responder nobody reaches: only a stapled answer helps.
+ */
+static void test_an_answer_in_the_certificates_property_is_stapled(void)
+{
+    static const struct
+    {
+        const char *certificate, *answer;
+        SECURITY_STATUS status;
+    } rows[] = {
+        { "stapled-good", "stapled-good.ocsp", SEC_E_OK },
+        { "stapled-revoked", "stapled-revoked.ocsp",
+          CRYPT_E_REVOCATION_OFFLINE }, /* no server says that of itself */
+        { "stapled-good", NULL, CRYPT_E_REVOCATION_OFFLINE },
+        { "stapled-good", "stapled-revoked.ocsp",
+          CRYPT_E_REVOCATION_OFFLINE }, /* another certificate's: left out */
+    };
+    PCCERT_CONTEXT usual = server_certificate;
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        for (j = 0; j < ARRAY_SIZE(versions); j++)
+        {
+            struct side *client = make_client(versions[j], NULL, 0), *server;
+            CRYPT_DATA_BLOB answer = { 0, NULL };
+
+            server_certificate =
+                pfx_certificate(rows[i].certificate, PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+            if (rows[i].answer)
+            {
+                answer.pbData = pki_file(rows[i].answer, &answer.cbData);
+                ok(CertSetCertificateContextProperty(server_certificate, CERT_OCSP_RESPONSE_PROP_ID, 0,
+                                                     &answer),
+                   "%#lx\n", GetLastError());
+            }
+            server = make_server(versions[j], 0);
+            sspi->FreeCredentialsHandle(&client->credential);
+            ok_status(client_credential(versions[j], TRUE,
+                                        SCH_CRED_AUTO_CRED_VALIDATION | SCH_CRED_REVOCATION_CHECK_END_CERT |
+                                            SCH_CRED_NO_DEFAULT_CREDS,
+                                        NULL, 0, &client->credential),
+                      SEC_E_OK);
+            shake(client, server);
+            ok(client->status == rows[i].status, "row %u: %#lx\n", i, client->status);
+            end(client);
+            end(server);
+            CertFreeCertificateContext(server_certificate);
+        }
+    server_certificate = usual;
+}
+
+/* --- connections that end
+ * ----------------------------------------------------------------------------------- */
+
+static SIZE_T heap_size(void)
+{
+    PROCESS_HEAP_ENTRY entry = { NULL };
+    HANDLE heap = GetProcessHeap();
+    SIZE_T size = 0;
+
+    HeapLock(heap);
+    while (HeapWalk(heap, &entry))
+        if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) size += entry.cbData;
+    HeapUnlock(heap);
+    return size;
+}
+
+/* A client that stops after so many bytes of what it would say. */
+static void stop_after(CredHandle *credential, CredHandle *client_credential_, size_t bytes)
+{
+    struct side *client = calloc(1, sizeof(*client)), *server = calloc(1, sizeof(*server));
+    size_t sent = 0;
+
+    client->credential = *client_credential_;
+    client->requirements = CLIENT_FLAGS;
+    server->server = TRUE;
+    server->requirements = SERVER_FLAGS;
+    server->credential = *credential;
+    server->status = SEC_I_CONTINUE_NEEDED;
+    step(client, server);
+    while (wants_more(server) && sent < bytes)
+    {
+        size_t size = min(server->size, bytes - sent);
+
+        sent += server->size;
+        server->size = size;
+        run(server, client);
+        run(client, server);
+        if (!server->size) break;
+    }
+    if (server->has_context) sspi->DeleteSecurityContext(&server->context);
+    if (client->has_context) sspi->DeleteSecurityContext(&client->context);
+    free(client);
+    free(server);
+}
+
+static void test_a_thousand_connections_that_stop_anywhere(void)
+{
+    unsigned i, version;
+
+    for (version = 0; version < ARRAY_SIZE(versions); version++)
+    {
+        struct side *client = make_client(versions[version], NULL, 0),
+                    *server = make_server(versions[version], 0);
+        SIZE_T before, after;
+
+        for (i = 0; i < 50; i++) stop_after(&server->credential, &client->credential, i * 20);
+        before = heap_size();
+        for (i = 0; i < 500; i++) stop_after(&server->credential, &client->credential, i);
+        after = heap_size();
+        ok(after <= before + 16384, "%u bytes became %u\n", (unsigned)before, (unsigned)after);
+        end(client);
+        end(server);
+    }
+}
+
 START_TEST(sspi_server)
 {
     if (!sspi_open()) return;
@@ -700,4 +882,7 @@ START_TEST(sspi_server)
     RUN(test_the_servers_own_certificate);
     RUN(test_a_context_keeps_its_side);
     RUN(test_the_name_chooses_the_certificate);
+    RUN(test_credentials_attributes_that_can_be_set);
+    RUN(test_an_answer_in_the_certificates_property_is_stapled);
+    RUN(test_a_thousand_connections_that_stop_anywhere);
 }

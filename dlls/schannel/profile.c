@@ -137,7 +137,8 @@ SECURITY_STATUS profile_add_identity(struct profile *profile, const struct ident
         gnutls_privkey_deinit(key);
         return SEC_E_INSUFFICIENT_MEMORY;
     }
-    /* It is left out when it is about another certificate, and not sent when it is over. */
+    /* It is left out when it is about another certificate or says that this one is revoked, and not sent when
+     * it is over. */
     if (response.size && gnutls_certificate_set_ocsp_status_request_mem(
                              certificates, &response, (unsigned)index, GNUTLS_X509_FMT_DER) < 0)
         WARN("the OCSP response is not about this certificate\n");
