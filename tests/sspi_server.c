@@ -114,7 +114,8 @@ static SECURITY_STATUS step(struct side *side, struct side *other)
         }
         sspi->FreeContextBuffer(out.pvBuffer);
     }
-    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED)
+    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED ||
+        side->status == SEC_I_INCOMPLETE_CREDENTIALS)
     {
         left = in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0;
         if (side->has_context || side->server)
@@ -149,11 +150,7 @@ static void run(struct side *side, struct side *other)
         else
             side->feed = feed;
         /* Asked for a certificate that it has not: it goes on without, with no input. */
-        if (side->status == SEC_I_INCOMPLETE_CREDENTIALS)
-        {
-            side->size = 0;
-            step(side, other);
-        }
+        if (side->status == SEC_I_INCOMPLETE_CREDENTIALS) step(side, other);
     }
     side->feed = feed;
 }
@@ -572,6 +569,155 @@ static void test_issuers_are_named_if_the_registry_says_so(void)
     }
 }
 
+/* --- certificates later --------------------------------------------------------------------------------- */
+
+static PCCERT_CONTEXT later;
+
+/* What a program does when DecryptMessage tells of a message: the rest of what came goes to the next step. */
+static SECURITY_STATUS read_message(struct side *side, struct side *other)
+{
+    SecBuffer buffers[4] = { { (ULONG)side->size, SECBUFFER_DATA, side->in } };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
+    SECURITY_STATUS status = sspi->DecryptMessage(&side->context, &desc, 0, NULL);
+    size_t left = 0;
+    unsigned i;
+
+    for (i = 0; i < 4; i++)
+        if (buffers[i].BufferType == SECBUFFER_EXTRA) left = buffers[i].cbBuffer;
+    if (FAILED(status)) return status;
+    memmove(side->in, side->in + side->size - left, left);
+    side->size = left;
+    if (status != SEC_I_RENEGOTIATE) return status;
+    step(side, other);
+    if (side->status == SEC_I_INCOMPLETE_CREDENTIALS)
+    {
+        if (later)
+        {
+            sspi->FreeCredentialsHandle(&side->credential);
+            ok_status(client_credential(0, TRUE, SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS,
+                                        &later, 1, &side->credential),
+                      SEC_E_OK);
+        }
+        step(side, other);
+    }
+    return SEC_I_RENEGOTIATE;
+}
+
+static void check_client(struct side *server, BOOL known)
+{
+    PCCERT_CONTEXT remote = NULL;
+    SECURITY_STATUS status =
+        sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote);
+
+    ok(status == (known ? SEC_E_OK : SEC_E_NO_CREDENTIALS), "%#lx\n", status);
+    ok(((server->attributes & ASC_RET_MUTUAL_AUTH) != 0) == known, "attributes %#lx\n", server->attributes);
+    if (!status) CertFreeCertificateContext(remote);
+}
+
+/* In TLS 1.3 the server asks in an established connection; data on its way is not lost. */
+static void test_a_certificate_after_the_handshake(void)
+{
+    unsigned given, supplied;
+
+    for (given = 0; given < 2; given++)
+        for (supplied = 0; supplied < 2; supplied++)
+        {
+            PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+            struct side *client = make_client(TLS13, &certificate, given), *server = make_server(TLS13, 0);
+
+            later = supplied ? certificate : NULL;
+            shake(client, server);
+            check_client(server, FALSE);
+            ok_status(seal(client, "on its way", server), SEC_E_OK);
+
+            /* The server asks, without input. */
+            {
+                BYTE kept[1024];
+                size_t size = server->size;
+
+                memcpy(kept, server->in, size);
+                server->size = 0;
+                server->requirements |= ASC_REQ_MUTUAL_AUTH;
+                ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+                memcpy(server->in, kept, server->size = size);
+            }
+            ok_status(seal(server, "after the question", client), SEC_E_OK);
+            ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
+            ok_status(client->status, SEC_E_OK);
+            ok(reads(client, "after the question"), "lost\n");
+            ok_status(seal(client, "after the answer", server), SEC_E_OK);
+
+            /* Data in front is left over; then the answer is read, by the step itself. */
+            ok_status(step(server, client), SEC_E_OK);
+            ok(reads(server, "on its way"), "lost\n");
+            ok_status(step(server, client), SEC_E_OK);
+            check_client(server, given || supplied);
+            ok(reads(server, "after the answer"), "lost\n");
+            end(client);
+            end(server);
+            CertFreeCertificateContext(certificate);
+        }
+}
+
+/* The same by a server that reads the answer with DecryptMessage. */
+static void test_the_answer_comes_through_decryptmessage(void)
+{
+    PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    struct side *client = make_client(TLS13, &certificate, 1), *server = make_server(TLS13, 0);
+    unsigned turns;
+
+    shake(client, server);
+    server->requirements |= ASC_REQ_MUTUAL_AUTH;
+    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+    ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
+    for (turns = 0; turns < 10 && server->size; turns++) read_message(server, client);
+    check_client(server, TRUE);
+    end(client);
+    end(server);
+    CertFreeCertificateContext(certificate);
+}
+
+/* In TLS 1.2 a new handshake is what a server asks for; and it may ask for a certificate in it. */
+static void test_a_renegotiation_the_server_asks_for(void)
+{
+    unsigned ask, turns;
+
+    for (ask = 0; ask < 2; ask++)
+    {
+        PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+        struct side *client = make_client(TLS12, &certificate, 1), *server = make_server(TLS12, 0);
+
+        later = NULL;
+        shake(client, server);
+        if (ask) server->requirements |= ASC_REQ_MUTUAL_AUTH;
+        ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+        /* Until the client answers, the server goes on. */
+        ok_status(seal(server, "meanwhile", client), SEC_E_OK);
+        ok_status(seal(client, "unknowing", server), SEC_E_OK);
+        ok(reads(server, "unknowing"), "lost\n");
+        ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
+        ok_status(client->status, SEC_I_CONTINUE_NEEDED);
+        ok_status(seal(server, "and more", client), SEC_E_OK); /* before the server has read the answer */
+        server->status = SEC_I_CONTINUE_NEEDED;
+        for (turns = 0; turns < 6 && (wants_more(client) || wants_more(server)); turns++)
+        {
+            run(server, client);
+            run(client, server);
+        }
+        ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+        check_client(server, ask);
+        ok(reads(client, "meanwhileand more"), "data between the flights is lost\n");
+        ok(!client->size, "%u bytes are left\n", (unsigned)client->size);
+        ok_status(seal(client, "with new keys", server), SEC_E_OK);
+        ok(reads(server, "with new keys"), "lost\n");
+        ok_status(seal(server, "both of them", client), SEC_E_OK);
+        ok(reads(client, "both of them"), "lost\n");
+        end(client);
+        end(server);
+        CertFreeCertificateContext(certificate);
+    }
+}
+
 /* --- attributes ----------------------------------------------------------------------------------------- */
 
 static void test_both_sides_see_the_same_bindings(void)
@@ -746,8 +892,7 @@ static void test_credentials_attributes_that_can_be_set(void)
     }
 }
 
-/* --- stapling ---------------------------------------------------------------------------------------------
- */
+/* --- stapling ------------------------------------------------------------------------------------------- */
 
 /* A client that checks revocation, of a server whose responder nobody reaches: only a stapled answer helps.
  */
@@ -799,8 +944,7 @@ static void test_an_answer_in_the_certificates_property_is_stapled(void)
     server_certificate = usual;
 }
 
-/* --- connections that end
- * ----------------------------------------------------------------------------------- */
+/* --- connections that end ------------------------------------------------------------------------------- */
 
 static SIZE_T heap_size(void)
 {
@@ -877,6 +1021,9 @@ START_TEST(sspi_server)
     RUN(test_alpn);
     RUN(test_alpn_without_an_empty_buffer);
     RUN(test_a_client_that_is_asked_who_it_is);
+    RUN(test_a_certificate_after_the_handshake);
+    RUN(test_the_answer_comes_through_decryptmessage);
+    RUN(test_a_renegotiation_the_server_asks_for);
     RUN(test_issuers_are_named_if_the_registry_says_so);
     RUN(test_both_sides_see_the_same_bindings);
     RUN(test_the_servers_own_certificate);

@@ -48,6 +48,7 @@ static void context_destroy(struct object *object)
     credentials_release(context->client.supplied);
     credentials_release(context->credentials);
     free(context->client.input);
+    free(context->interleaved.delivered);
     free(context->held.input);
     free(context);
 }

@@ -42,6 +42,18 @@ struct client_certificate
     const struct own_certificate *using; /* what was chosen at last; NULL: none */
 };
 
+/*
+ * Data that came between the flights of a renegotiation is kept, and DecryptMessage delivers it. So that the
+ * program calls it although nothing may be left of the input, the last step claims that its last bytes are;
+ * here is what they look like.
+ */
+struct interleaved
+{
+    uint8_t lure[16];
+    size_t lure_size;
+    uint8_t *delivered; /* what the last DecryptMessage points the caller at */
+};
+
 /* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
 struct control_order
 {
@@ -68,10 +80,12 @@ struct context
     ULONG requirements;      /* ISC_REQ_* or ASC_REQ_* of the last call */
     struct target target;    /* who the program wants to speak to */
     BOOL validated_by_caller;
+    BOOL requested;       /* a server has asked for a renegotiation, or for a certificate of TLS 1.3 */
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
     BOOL closed_by_peer;  /* close_notify has come */
     struct held_answer held;
     struct client_certificate client;
+    struct interleaved interleaved;
     struct control_order order;
 };
 

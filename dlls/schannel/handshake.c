@@ -73,6 +73,19 @@ static SECURITY_STATUS answer(struct context *context, struct step *step, SECURI
     return status;
 }
 
+/* Makes the program call DecryptMessage when data waits for it. */
+static void lure(struct context *context, struct step *step)
+{
+    struct interleaved *interleaved = &context->interleaved;
+    struct span given = step->input->received;
+
+    if (!session_interleaved(context->session).size || step->rest.size) return;
+    interleaved->lure_size = min(given.size, sizeof(interleaved->lure));
+    memcpy(interleaved->lure, given.data + given.size - interleaved->lure_size, interleaved->lure_size);
+    step->rest.data = given.data + given.size - interleaved->lure_size;
+    step->rest.size = interleaved->lure_size;
+}
+
 /* The call that could not be answered comes again, with the same input or with none. */
 static SECURITY_STATUS answer_held(struct context *context, struct step *step)
 {
@@ -146,7 +159,6 @@ static SECURITY_STATUS step_handshake(struct context *context, struct step *step
 {
     SECURITY_STATUS status;
 
-    if (context->client.waiting) resume(context, step);
     status = session_handshake(context->session, &step->rest);
     switch (status)
     {
@@ -160,6 +172,7 @@ static SECURITY_STATUS step_handshake(struct context *context, struct step *step
         context->state = CONTEXT_ESTABLISHED;
         context->message_waiting = FALSE;
         context->client.told = FALSE;
+        lure(context, step);
         return answer(context, step, status);
     default:
         return answer_failure(context, step, status);
@@ -175,13 +188,51 @@ static SECURITY_STATUS read_messages(struct context *context, struct step *step)
     struct span rest = step->rest, record;
     SECURITY_STATUS status;
 
-    while (!record_take(&rest, &record) && session_holds_message(context->session, record))
+    while (session_pending(context->session) == SESSION_PENDING_NOTHING && !record_take(&rest, &record) &&
+           session_holds_message(context->session, record))
     {
         status = session_process(context->session, record);
         if (FAILED(status)) return status;
         step->rest = rest;
     }
     return SEC_E_OK;
+}
+
+/* What a server wants of its client: a new handshake, or in TLS 1.3 a certificate. Data flows on until that
+ * comes. */
+static SECURITY_STATUS request(struct context *context, struct step *step)
+{
+    BOOL modern = session_facts(context->session)->version >= 0x0304;
+    SECURITY_STATUS status;
+
+    if (modern && !(step->requirements & ASC_REQ_MUTUAL_AUTH)) return answer(context, step, SEC_E_OK);
+    status = modern ? session_request_certificate(context->session)
+                    : session_request_renegotiation(context->session,
+                                                    (step->requirements & ASC_REQ_MUTUAL_AUTH) != 0);
+    if (status == SEC_E_UNSUPPORTED_FUNCTION) return status; /* and nothing is lost */
+    if (status) return answer_failure(context, step, status);
+    context->requested = TRUE;
+    return answer(context, step, SEC_I_CONTINUE_NEEDED);
+}
+
+/* A server that has asked, and is given what came. Data in front is left over: DecryptMessage reads it. */
+static SECURITY_STATUS await(struct context *context, struct step *step)
+{
+    BOOL awaits =
+        session_facts(context->session)->version < 0x0304 || session_awaits_certificate(context->session);
+    struct span rest = step->rest, record;
+
+    if (!awaits) context->requested = FALSE;
+    if (!awaits || !record_take(&rest, &record)) return answer(context, step, SEC_E_OK);
+    if (step->rest.size == step->input->received.size) return incomplete(step);
+    return answer(context, step, SEC_I_CONTINUE_NEEDED);
+}
+
+static SECURITY_STATUS renegotiate(struct context *context, struct step *step)
+{
+    context->requested = FALSE;
+    context->state = CONTEXT_RENEGOTIATING;
+    return step_handshake(context, step);
 }
 
 /*
@@ -200,17 +251,24 @@ static SECURITY_STATUS step_established(struct context *context, struct step *st
     switch (session_pending(context->session))
     {
     case SESSION_PENDING_RENEGOTIATION:
-        context->state = CONTEXT_RENEGOTIATING;
-        return step_handshake(context, step);
+        return renegotiate(context, step);
     case SESSION_PENDING_ANSWER:
-        if ((status = session_answer(context->session))) return answer_failure(context, step, status);
+    case SESSION_PENDING_CERTIFICATE:
+        status = session_answer(context->session);
+        if (status == SEC_I_INCOMPLETE_CREDENTIALS) return ask_for_certificate(context, step);
+        if (status) return answer_failure(context, step, status);
+        context->client.told = FALSE;
         break;
     case SESSION_PENDING_NOTHING:
-        if (asked || step->input->token || session_facts(context->session)->version >= 0x0304) break;
-        context->state = CONTEXT_RENEGOTIATING;
-        if (!context->server) return step_handshake(context, step);
-        status = session_request_renegotiation(context->session);
-        return status ? answer_failure(context, step, status) : answer(context, step, SEC_I_CONTINUE_NEEDED);
+        if (context->requested) return await(context, step);
+        if (asked) break;
+        if (context->server)
+        {
+            if (!step->input->received.size) return request(context, step);
+        }
+        else if (!step->input->token && session_facts(context->session)->version < 0x0304)
+            return renegotiate(context, step);
+        break;
     }
     return answer(context, step, SEC_E_OK);
 }
@@ -260,6 +318,7 @@ static SECURITY_STATUS make_step(struct context *context, struct step *step)
     SECURITY_STATUS status;
 
     if (context->held.waiting) return answer_held(context, step);
+    if (context->client.waiting) resume(context, step);
     if (context->order.waiting) return step_order(context, step);
     if ((status = context_offer_protocols(context, step->input))) return status;
     return steps[context->state](context, step);

@@ -96,6 +96,41 @@ static SECURITY_STATUS process(struct context *context, struct span record)
     return status;
 }
 
+/* What the last step of a handshake left over on purpose (handshake.c: lure) goes off the front. */
+static struct span without_lure(struct context *context, struct span given)
+{
+    struct interleaved *interleaved = &context->interleaved;
+    struct span lure;
+
+    if (given.size >= interleaved->lure_size &&
+        !memcmp(given.data, interleaved->lure, interleaved->lure_size))
+        span_take(&given, interleaved->lure_size, &lure);
+    return given;
+}
+
+/* Data that came between the flights of a renegotiation, a record's worth at a time, in memory of the
+ * context. The input is left over, the lure with it until nothing is kept any more. Needs receive_lock. */
+static SECURITY_STATUS deliver(struct context *context, struct stream_message *message)
+{
+    struct interleaved *interleaved = &context->interleaved;
+    struct span data = session_interleaved(context->session);
+    struct span given = { message->header->pvBuffer, message->header->cbBuffer }, rest = given;
+    size_t size = min(data.size, RECORD_DATA_MAX);
+    uint8_t *copy = malloc(size);
+
+    if (!copy) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(copy, data.data, size);
+    free(interleaved->delivered);
+    interleaved->delivered = copy;
+    session_interleaved_taken(context->session, size);
+    if (!session_interleaved(context->session).size) rest = without_lure(context, given);
+    secbuf_set(message->header, SECBUFFER_STREAM_HEADER, (void *)given.data, 0);
+    secbuf_set(message->data, SECBUFFER_DATA, copy, size);
+    secbuf_set(message->trailer, SECBUFFER_STREAM_TRAILER, copy + size, 0);
+    if (rest.size) secbuf_set(message->extra, SECBUFFER_EXTRA, (void *)rest.data, rest.size);
+    return SEC_E_OK;
+}
+
 /* Needs receive_lock. */
 static SECURITY_STATUS decrypt(struct context *context, struct stream_message *message)
 {
@@ -109,6 +144,7 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
     if (context->state == CONTEXT_RENEGOTIATING ||
         session_pending(context->session) != SESSION_PENDING_NOTHING)
         return SEC_E_CONTEXT_EXPIRED;
+    if (session_interleaved(context->session).size) return deliver(context, message);
 
     status = record_take(&given, &record);
     if (status == SEC_E_INCOMPLETE_MESSAGE) return report_missing(message, record_missing(given));

@@ -34,6 +34,7 @@ struct session
     BOOL greeted; /* the first record has come */
     struct span input;
     struct bytes output;
+    struct bytes interleaved; /* plaintext */
     struct protection sending, receiving;
 
     SECURITY_STATUS (*verify)(void *owner);
@@ -42,6 +43,7 @@ struct session
     void *owner;
     SECURITY_STATUS refusal; /* what verify said, if it refused */
     BOOL choosing;           /* choose said "later" */
+    BOOL awaiting;           /* the client's certificate, after the handshake */
     struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
     unsigned issuer_count;
 
@@ -68,6 +70,13 @@ static BOOL bytes_append(struct bytes *bytes, const void *data, size_t size)
     memcpy(bytes->data + bytes->size, data, size);
     bytes->size += size;
     return TRUE;
+}
+
+static void bytes_wipe(struct bytes *bytes)
+{
+    if (bytes->data) SecureZeroMemory(bytes->data, bytes->size);
+    free(bytes->data);
+    memset(bytes, 0, sizeof(*bytes));
 }
 
 static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
@@ -98,6 +107,25 @@ struct span session_output(const struct session *session)
 {
     struct span output = { session->output.data, session->output.size };
     return output;
+}
+
+struct span session_interleaved(const struct session *session)
+{
+    struct span data = { session->interleaved.data, session->interleaved.size };
+    return data;
+}
+
+void session_interleaved_taken(struct session *session, size_t size)
+{
+    struct bytes *bytes = &session->interleaved;
+
+    if (size >= bytes->size)
+    {
+        bytes_wipe(bytes);
+        return;
+    }
+    memmove(bytes->data, bytes->data + size, bytes->size - size);
+    bytes->size -= size;
 }
 
 void session_output_taken(struct session *session)
@@ -380,7 +408,8 @@ static SECURITY_STATUS prepare_server(struct session *session, const struct sess
 SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
 {
     /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
-    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP | GNUTLS_NO_AUTO_REKEY |
+    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH | GNUTLS_KEY_SHARE_TOP |
+                     GNUTLS_NO_AUTO_REKEY |
                      (config->status_request || config->server ? 0 : GNUTLS_NO_STATUS_REQUEST) |
                      (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
     enum side side = config->server ? SIDE_SERVER : SIDE_CLIENT;
@@ -426,6 +455,7 @@ void session_destroy(struct session *session)
     protection_clear(&session->receiving);
     if (session->tls) gnutls_deinit(session->tls);
     free(session->output.data);
+    bytes_wipe(&session->interleaved);
     free(session->issuers);
     free(session);
 }
@@ -647,6 +677,24 @@ static BOOL wants_more(int error)
     return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
 }
 
+/* The peer may send data until it has answered a renegotiation. FALSE: it is not what the peer sent, there is
+ * no memory, or it is far too much. */
+static BOOL keep_interleaved(struct session *session, struct span record)
+{
+    uint8_t data[RECORD_DATA_MAX];
+    ssize_t size;
+    BOOL kept;
+
+    session->input = record;
+    size = gnutls_record_recv(session->tls, data, sizeof(data));
+    session->input.size = 0;
+    if (wants_more((int)size)) return TRUE; /* a record without data */
+    kept = size > 0 && session->interleaved.size + (size_t)size <= INTERLEAVED_MAX &&
+           bytes_append(&session->interleaved, data, (size_t)size);
+    SecureZeroMemory(data, sizeof(data));
+    return kept;
+}
+
 SECURITY_STATUS session_handshake(struct session *session, struct span *input)
 {
     size_t size = input->size, spoken = session->output.size;
@@ -684,6 +732,12 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         }
         if (status) return fail_framing(session, status);
         session->greeted = TRUE;
+        /* GnuTLS's handshake begins anew when it meets data, so it never does. */
+        if (session->facts.suite && record.data[0] == CONTENT_APPLICATION_DATA)
+        {
+            if (!keep_interleaved(session, record)) return fail(session, GNUTLS_E_UNEXPECTED_PACKET);
+            continue;
+        }
         if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     }
     session->pending = SESSION_PENDING_NOTHING;
@@ -693,10 +747,11 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     return SEC_E_OK;
 }
 
-SECURITY_STATUS session_request_renegotiation(struct session *session)
+SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate)
 {
     int error;
 
+    if (certificate) gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
     give_back(session);
     error = gnutls_rehandshake(session->tls);
     if (error < 0) return fail(session, error);
@@ -798,34 +853,57 @@ BOOL session_holds_message(struct session *session, struct span record)
     return holds;
 }
 
+/* What GnuTLS says to a record that is no application data. */
+static SECURITY_STATUS learn(struct session *session, int result)
+{
+    switch (result)
+    {
+    case GNUTLS_E_REHANDSHAKE:
+        session->pending = SESSION_PENDING_RENEGOTIATION;
+        return SEC_I_RENEGOTIATE;
+    case GNUTLS_E_REAUTH_REQUEST:
+        session->pending = SESSION_PENDING_CERTIFICATE;
+        return SEC_I_RENEGOTIATE;
+    case GNUTLS_E_WARNING_ALERT_RECEIVED:
+        WARN("warning alert %u\n", gnutls_alert_get(session->tls));
+        return gnutls_alert_get(session->tls) == GNUTLS_A_NO_RENEGOTIATION ? SEC_I_NO_RENEGOTIATION
+                                                                           : SEC_E_OK;
+    default:
+        if (!wants_more(result)) return fail(session, result);
+        return session->handshake_message ? SEC_I_RENEGOTIATE : SEC_E_OK;
+    }
+}
+
+/* A record of the client's answer to session_request_certificate. */
+static SECURITY_STATUS read_certificate(struct session *session)
+{
+    int error = gnutls_reauth(session->tls, 0);
+
+    if (wants_more(error)) return SEC_E_OK;
+    session->awaiting = FALSE;
+    return error < 0 ? fail(session, error) : SEC_I_RENEGOTIATE;
+}
+
 SECURITY_STATUS session_process(struct session *session, struct span record)
 {
-    SECURITY_STATUS status = SEC_E_OK;
+    SECURITY_STATUS status;
     uint8_t data[1];
     ssize_t received;
 
     give_back(session);
     session->handshake_message = FALSE;
     if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
-    received = gnutls_record_recv(session->tls, data, sizeof(data));
-    session->input.size = 0;
-
-    if (received > 0)
-        status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
-    else if (!received)
-        status = SEC_I_CONTEXT_EXPIRED;
-    else if (received == GNUTLS_E_REHANDSHAKE)
+    if (session->awaiting)
+        status = read_certificate(session);
+    else
     {
-        session->pending = SESSION_PENDING_RENEGOTIATION;
-        status = SEC_I_RENEGOTIATE;
+        received = gnutls_record_recv(session->tls, data, sizeof(data));
+        if (received > 0)
+            status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
+        else
+            status = received ? learn(session, (int)received) : SEC_I_CONTEXT_EXPIRED;
     }
-    else if (received == GNUTLS_E_WARNING_ALERT_RECEIVED)
-        WARN("warning alert %u\n", gnutls_alert_get(session->tls));
-    else if (!wants_more((int)received))
-        status = fail(session, (int)received);
-    else if (session->handshake_message)
-        status = SEC_I_RENEGOTIATE;
-
+    session->input.size = 0;
     take_over(session);
     return status;
 }
@@ -837,13 +915,40 @@ enum session_pending session_pending(const struct session *session)
 
 SECURITY_STATUS session_answer(struct session *session)
 {
+    BOOL certificate = session->pending == SESSION_PENDING_CERTIFICATE;
     int error;
 
-    if (session->pending != SESSION_PENDING_ANSWER) return SEC_E_OK;
-    session->pending = SESSION_PENDING_NOTHING;
+    if (!certificate && session->pending != SESSION_PENDING_ANSWER) return SEC_E_OK;
     give_back(session);
-    error = gnutls_session_key_update(session->tls, 0);
+    error = certificate ? gnutls_reauth(session->tls, 0) : gnutls_session_key_update(session->tls, 0);
+    if (session->choosing)
+    {
+        session->choosing = FALSE;
+        take_over(session);
+        return SEC_I_INCOMPLETE_CREDENTIALS;
+    }
+    session->pending = SESSION_PENDING_NOTHING;
     if (error < 0) return fail(session, error);
     take_over(session);
     return SEC_E_OK;
+}
+
+SECURITY_STATUS session_request_certificate(struct session *session)
+{
+    int error;
+
+    if (!(gnutls_session_get_flags(session->tls) & GNUTLS_SFLAGS_POST_HANDSHAKE_AUTH))
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
+    give_back(session);
+    error = gnutls_reauth(session->tls, 0);
+    if (!wants_more(error)) return fail(session, error);
+    session->awaiting = TRUE;
+    take_over(session);
+    return SEC_E_OK;
+}
+
+BOOL session_awaits_certificate(const struct session *session)
+{
+    return session->awaiting;
 }

@@ -20,7 +20,10 @@
 #define RECORD_FRAGMENT_MAX 18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
 #define MESSAGE_MAX         0x20000 /* of the records a handshake message, or warnings in between, may take */
 
-#define PEER_CHAIN_MAX      32 /* certificates of a peer that are looked at */
+#define INTERLEAVED_MAX                                                                                      \
+    0x100000 /* of application data that may come between the flights of a renegotiation */
+
+#define PEER_CHAIN_MAX 32 /* certificates of a peer that are looked at */
 
 /*
  * Cuts a whole record off the front of `input`. SEC_E_INCOMPLETE_MESSAGE: there is only a part of one;
@@ -92,11 +95,20 @@ void session_output_taken(struct session *session);
  */
 SECURITY_STATUS session_offer_protocols(struct session *session, struct span list);
 
-/* Asks the client for a new handshake (HelloRequest) in the output; TLS 1.2 and before. */
-SECURITY_STATUS session_request_renegotiation(struct session *session);
+/* Asks the client for a new handshake (HelloRequest) in the output, and in that for a certificate if
+ * `certificate`; TLS 1.2 and before. */
+SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate);
 
 /* How many sessions are kept for servers of this process. */
 void session_limit_cache(unsigned limit);
+
+/*
+ * Asks the client for its certificate, in the output; TLS 1.3. Its answer comes through session_process, and
+ * session_awaits_certificate is TRUE until it is whole. SEC_E_UNSUPPORTED_FUNCTION: the client has not
+ * offered that.
+ */
+SECURITY_STATUS session_request_certificate(struct session *session);
+BOOL session_awaits_certificate(const struct session *session);
 
 /* Lets nobody resume this session, or lets them again. */
 void session_set_resumable(struct session *session, BOOL resumable);
@@ -105,6 +117,11 @@ void session_set_resumable(struct session *session, BOOL resumable);
  * Puts an alert into the output. FALSE when GnuTLS cannot (any more).
  */
 BOOL session_alert(struct session *session, unsigned level, unsigned alert);
+
+/* Application data that came between the flights of a renegotiation: valid until some of it is taken off the
+ * front. */
+struct span session_interleaved(const struct session *session);
+void session_interleaved_taken(struct session *session, size_t size);
 
 /* How the bytes of one protected record lie in the caller's memory. */
 struct record_layout
@@ -142,8 +159,9 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
 /*
  * Reads a record that is no application data; no other call may run meanwhile.
  * SEC_E_OK: nothing the caller needs to know (a part of a message, a warning). SEC_I_RENEGOTIATE: a whole
- * handshake message; session_pending tells what it asks for. SEC_I_CONTEXT_EXPIRED: close_notify. Anything
- * else: the peer's fatal alert, or what is wrong with the record.
+ * handshake message; session_pending tells what it asks for. SEC_I_CONTEXT_EXPIRED: close_notify.
+ * SEC_I_NO_RENEGOTIATION: the peer refuses one. Anything else: the peer's fatal alert, or what is wrong with
+ * the record.
  */
 SECURITY_STATUS session_process(struct session *session, struct span record);
 
@@ -155,11 +173,14 @@ enum session_pending
 {
     SESSION_PENDING_NOTHING,
     SESSION_PENDING_ANSWER,        /* session_answer has something to say (KeyUpdate) */
+    SESSION_PENDING_CERTIFICATE,   /* session_answer has a certificate to send (CertificateRequest of TLS 1.3)
+                                    */
     SESSION_PENDING_RENEGOTIATION, /* session_handshake has to be called (HelloRequest) */
 };
 enum session_pending session_pending(const struct session *session);
 
-/* Puts the answer to what is pending into the output. */
+/* Puts the answer to what is pending into the output. SEC_I_INCOMPLETE_CREDENTIALS: `choose` said so, and the
+ * next call asks again. */
 SECURITY_STATUS session_answer(struct session *session);
 
 /* What was negotiated; valid once session_handshake gave SEC_E_OK. */
