@@ -734,6 +734,22 @@ def check_servers_ask_for_certificates(wine):
 
 
 @check
+def check_servers_ask_for_certificates_later(wine):
+    """After the first request: by a new handshake in TLS 1.2, by a question of its own in TLS 1.3."""
+    own = ["-cert", "client.pem", "-key", "client.key", "-cert_chain", "client-rest.pem"]
+    rows = (("-tls1_2", own, "client CN=client trusted"), ("-tls1_2", [], "client none"), ("-tls1_3", [*own, "-enable_pha"], "client CN=client trusted"),
+            ("-tls1_3", ["-enable_pha"], "client none"), ("-tls1_3", own, "client none"))
+    for arch in wine.arches:
+        for tickets in ([], ["--tickets"]):  # nothing that is resumed in the new handshake may stand for an answer
+            _, port = wine.serve(arch, "--later", *tickets, "rsa.pfx")
+            for version, options, expected in rows:
+                code, output = s_client(port, version, *options)
+                good = code == 0 and expected in output
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: later, {version} {' '.join(tickets + options[-1:])}: {expected}", output[-1500:] if not good else "")
+            wine.end_servers()
+
+
+@check
 def check_a_thousand_fetches_over_fifty_connections(wine):
     (WORK / "www").mkdir(exist_ok=True)
     data = bytes(range(256)) * 100

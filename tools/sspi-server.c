@@ -21,6 +21,7 @@ static struct
     DWORD chunk;             /* --chunk: bytes a receive asks for at most */
     BOOL ask;                /* --ask: for a client certificate */
     BOOL require;            /* --require: and refuse who has none that is good */
+    BOOL later;              /* --later: ask for the certificate after the first request */
     BOOL tickets;            /* --tickets: give session tickets */
     BOOL no_resumption;      /* --no-resumption */
     BOOL legacy;             /* --legacy: SCHANNEL_CRED, as older programs */
@@ -38,6 +39,8 @@ struct connection
     struct sample_stream stream;
     CtxtHandle context;
     BOOL has_context;
+    BOOL asks;        /* for a certificate: from the beginning, or now */
+    BOOL waits;       /* for the answer to that */
     ULONG attributes; /* ASC_RET_* of the last step */
     SecPkgContext_StreamSizes sizes;
     char request[REQUEST_MAX]; /* decrypted, and not answered yet */
@@ -57,6 +60,7 @@ static int usage(void)
           "  --alpn LIST        application protocols to choose from, the best first\n"
           "  --ask              ask clients for a certificate\n"
           "  --require          and answer 403 without one that this system trusts\n"
+          "  --later            ask only when the first request has come, as for a part of a site\n"
           "  --tickets          give session tickets\n"
           "  --no-resumption    resume no session\n"
           "  --chunk BYTES      receive no more than that at once\n"
@@ -74,9 +78,13 @@ static const struct
     const WCHAR *name;
     BOOL *flag;
 } switches[] = {
-    { L"--ask", &options.ask },         { L"--require", &options.require },
-    { L"--tickets", &options.tickets }, { L"--no-resumption", &options.no_resumption },
-    { L"--legacy", &options.legacy },   { L"--direct", &options.direct },
+    { L"--ask", &options.ask },
+    { L"--require", &options.require },
+    { L"--later", &options.later },
+    { L"--tickets", &options.tickets },
+    { L"--no-resumption", &options.no_resumption },
+    { L"--legacy", &options.legacy },
+    { L"--direct", &options.direct },
     { L"--quiet", &options.quiet },
 };
 
@@ -129,7 +137,7 @@ static BOOL parse_options(int argc, WCHAR **argv)
         }
         options.certificates[options.certificate_count++] = certificate;
     }
-    options.ask |= options.require;
+    options.ask |= options.require || options.later;
     return i == argc && options.certificate_count;
 }
 
@@ -170,7 +178,7 @@ static SECURITY_STATUS step(struct connection *connection)
 {
     const ULONG flags = ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY |
                         ASC_REQ_STREAM | ASC_REQ_ALLOCATE_MEMORY | ASC_REQ_EXTENDED_ERROR |
-                        (options.ask ? ASC_REQ_MUTUAL_AUTH : 0) |
+                        (connection->asks ? ASC_REQ_MUTUAL_AUTH : 0) |
                         (options.tickets ? ASC_REQ_SESSION_TICKET : 0);
     SecBuffer in[3] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
                         { 0, SECBUFFER_EMPTY, NULL },
@@ -200,9 +208,8 @@ static SECURITY_STATUS step(struct connection *connection)
 
 static SECURITY_STATUS handshake(struct connection *connection)
 {
-    SECURITY_STATUS status = SEC_E_INCOMPLETE_MESSAGE;
+    SECURITY_STATUS status = SEC_I_CONTINUE_NEEDED;
 
-    if (connection->stream.size || connection->has_context) status = step(connection);
     while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
     {
         if ((status == SEC_E_INCOMPLETE_MESSAGE || !connection->stream.size) &&
@@ -357,20 +364,52 @@ static SECURITY_STATUS receive_data(struct connection *connection)
         }
         sample_keep(&connection->stream, left);
         /* A handshake message: the client renegotiates, or changes keys. */
-        if (status == SEC_I_RENEGOTIATE && (status = handshake(connection))) return status;
+        if (status == SEC_I_RENEGOTIATE)
+        {
+            if ((status = step(connection)) == SEC_I_CONTINUE_NEEDED) status = handshake(connection);
+            if (status) return status;
+            if (connection->waits)
+            {
+                connection->waits = FALSE;
+                return SEC_E_OK;
+            }
+        }
         if (status || connection->request_size) return status; /* there is something to look at */
     }
 }
 
+/*
+ * Asks for a certificate in the established connection: AcceptSecurityContext without input. TLS 1.2 does the
+ * whole handshake again, TLS 1.3 wants an answer only; either way DecryptMessage tells when it has come, and
+ * what came before is data. A client that cannot be asked any more goes on as it is.
+ */
+static SECURITY_STATUS ask_later(struct connection *connection)
+{
+    DWORD unread = connection->stream.size;
+    SECURITY_STATUS status;
+
+    connection->asks = TRUE;
+    connection->stream.size = 0;
+    status = step(connection);
+    connection->stream.size = unread;
+    if (status == SEC_E_UNSUPPORTED_FUNCTION) return SEC_E_OK;
+    if (status != SEC_I_CONTINUE_NEEDED) return status;
+    connection->waits = TRUE;
+    while (connection->waits)
+        if ((status = receive_data(connection))) return status;
+    summarize(connection);
+    return SEC_E_OK;
+}
+
 /* --- HTTP ----------------------------------------------------------------------------------------------- */
 
-static BOOL send_head(struct connection *connection, const char *result, ULONG64 size, BOOL keep)
+static BOOL send_head(struct connection *connection, const char *result, const char *type, ULONG64 size,
+                      BOOL keep)
 {
     char head[256];
     int length = snprintf(head, sizeof(head),
-                          "HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nContent-Length: "
-                          "%llu\r\nConnection: %s\r\n\r\n",
-                          result, size, keep ? "keep-alive" : "close");
+                          "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %llu\r\nConnection: %s\r\n\r\n",
+                          result, type, size, keep ? "keep-alive" : "close");
 
     return send_text(connection, head, (size_t)length);
 }
@@ -378,8 +417,17 @@ static BOOL send_head(struct connection *connection, const char *result, ULONG64
 static BOOL send_page(struct connection *connection, const char *result, const char *text, BOOL keep,
                       BOOL body)
 {
-    return send_head(connection, result, strlen(text), keep) &&
+    return send_head(connection, result, "text/plain", strlen(text), keep) &&
            (!body || send_text(connection, text, strlen(text)));
+}
+
+static const char *type_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && !strcmp(dot, ".html")  ? "text/html"
+           : dot && !strcmp(dot, ".txt") ? "text/plain"
+                                         : "application/octet-stream";
 }
 
 /* A file of the folder: names of letters, digits and the like only, and no way up. */
@@ -402,12 +450,13 @@ static FILE *open_file(const char *path)
 
 static BOOL answer_file(struct connection *connection, const char *path, BOOL keep, BOOL body)
 {
-    FILE *file = open_file(strcmp(path, "/") ? path : "/index.html");
+    const char *name = strcmp(path, "/") ? path : "/index.html";
+    FILE *file = open_file(name);
     BOOL sent;
 
     if (!file) return send_page(connection, "404 Not Found", "There is no such file.\n", keep, body);
     _fseeki64(file, 0, SEEK_END);
-    sent = send_head(connection, "200 OK", (ULONG64)_ftelli64(file), keep);
+    sent = send_head(connection, "200 OK", type_of(name), (ULONG64)_ftelli64(file), keep);
     _fseeki64(file, 0, SEEK_SET);
     if (sent && body) sent = send_file(connection, file);
     fclose(file);
@@ -456,6 +505,7 @@ static SECURITY_STATUS answer_requests(struct connection *connection)
             continue;
         }
         used = (size_t)(end - connection->request) + 4;
+        if (options.later && !connection->asks && (status = ask_later(connection))) return status;
         more = answer_request(connection, end);
         memmove(connection->request, connection->request + used, connection->request_size - used);
         connection->request_size -= used;
@@ -478,7 +528,10 @@ static void shut_down(struct connection *connection)
 static unsigned __stdcall serve(void *argument)
 {
     struct connection *connection = argument;
-    SECURITY_STATUS status = handshake(connection);
+    SECURITY_STATUS status;
+
+    connection->asks = options.ask && !options.later;
+    status = handshake(connection);
 
     if (status)
         sample_fail("handshake", status);

@@ -262,6 +262,11 @@ int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *inf
     return 0;
 }
 
+static void set_lifespan(struct session *session)
+{
+    gnutls_db_set_cache_expiration(session->tls, (int)min(session->profile->lifespan, INT_MAX));
+}
+
 /* Called by GnuTLS for each whole handshake message. */
 static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                         const gnutls_datum_t *message)
@@ -269,6 +274,7 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     struct session *session = gnutls_session_get_ptr(tls);
 
     (void)when;
+    if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) set_lifespan(session);
     if (!incoming) return 0;
     session->handshake_message = TRUE;
     session->unfinished = 0;
@@ -361,7 +367,7 @@ static BOOL prepare_resumption(struct session *session, const struct session_con
     gnutls_db_set_store_function(session->tls, store_session);
     gnutls_db_set_retrieve_function(session->tls, retrieve_session);
     gnutls_db_set_remove_function(session->tls, remove_session);
-    gnutls_db_set_cache_expiration(session->tls, (int)min(profile->lifespan, INT_MAX));
+    set_lifespan(session);
     if (!config->tickets || config->ask_for_certificate) return TRUE;
     AcquireSRWLockShared(&profile->ticket_lock);
     error = gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key);
@@ -747,11 +753,20 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     return SEC_E_OK;
 }
 
+/* The client is asked who it is: no session in which it was not may be resumed instead. Ids have it in their
+ * key; every ticket is over already, until the ServerHello is out. */
+static void ask_for_certificate(struct session *session)
+{
+    gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
+    gnutls_db_set_cache_expiration(session->tls, -1);
+    session->ask_for_certificate = TRUE;
+}
+
 SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate)
 {
     int error;
 
-    if (certificate) gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
+    if (certificate) ask_for_certificate(session);
     give_back(session);
     error = gnutls_rehandshake(session->tls);
     if (error < 0) return fail(session, error);
