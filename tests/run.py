@@ -117,6 +117,56 @@ def echo_server(name, newest, oldest, ciphers=None):
     threading.Thread(target=accept, daemon=True).start()
 
 
+def late_asking_server(name):
+    """OpenSSL by way of Python: asks for a certificate after the first data (TLS 1.3), says "who?", and then who it was."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(PKI / "rsa-chain.pem", PKI / "rsa.key")
+    context.load_verify_locations(PKI / "clients.pem")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.post_handshake_auth = True
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    ports[name] = listener.getsockname()[1]
+
+    def serve_one(raw):
+        try:
+            raw.settimeout(20)
+            with context.wrap_socket(raw, server_side=True) as tls:
+                tls.recv(4096)
+                tls.verify_client_post_handshake()
+                tls.sendall(b"who?")
+                tls.recv(4096)
+                subject = (tls.getpeercert() or {}).get("subject", ((("", "nobody"),),))
+                tls.sendall(subject[-1][0][1].encode())
+                tls.unwrap()
+        except (OSError, ValueError):
+            raw.close()
+
+    def accept():
+        while True:
+            raw, _ = listener.accept()
+            threading.Thread(target=serve_one, args=(raw,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def renegotiating_server(name):
+    """An `openssl s_server` of TLS 1.2 that renegotiates, and asks for a certificate, when the client says "again"."""
+    ports[name] = port = free_port()
+    process = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_2", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "rsa-rest.pem",
+                                "-CAfile", "clients.pem"], cwd=PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    peers.append(process)
+
+    def drive():
+        for line in process.stdout:
+            if b"again" in line:
+                os.write(process.stdin.fileno(), b"R\n")
+                time.sleep(0.3)
+                os.write(process.stdin.fileno(), b"here you are\n")
+
+    threading.Thread(target=drive, daemon=True).start()
+
+
 def file_server(folder):
     """Plain HTTP for revocation lists; its port, which the certificates name."""
     handler = functools.partial(QuietFiles, directory=str(folder))
@@ -214,6 +264,8 @@ def start_peers():
     echo_server("PEER_ECHO_OLD", v.TLSv1_1, v.TLSv1)
     gnutls_server("PEER_GNUTLS", "NORMAL:+VERS-TLS1.1:+VERS-TLS1.0:+SIGN-RSA-SHA1")
     gnutls_server("PEER_GNUTLS_CBC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC")
+    late_asking_server("PEER_ASKS_LATER")
+    renegotiating_server("PEER_RENEGOTIATES")
     nginx_server("PEER_NGINX")
     wait_for_peers()
 

@@ -367,6 +367,83 @@ static void test_a_program_that_is_asked_comes_back(void)
     CertFreeCertificateContext(late);
 }
 
+static void supply_later(struct client *client)
+{
+    if (!late) return;
+    sspi->FreeCredentialsHandle(&client->credential);
+    ok_status(client_credential(0, TRUE, NO_DEFAULT, &late, 1, &client->credential), SEC_E_OK);
+}
+
+/* A server of TLS 1.3 asks in the established connection; DecryptMessage says SEC_I_RENEGOTIATE. */
+static void test_a_question_after_the_handshake(void)
+{
+    static const struct
+    {
+        BOOL given, supplied, repeat;
+        const char *answer;
+    } rows[] = {
+        { TRUE, FALSE, FALSE, "client" },  { FALSE, TRUE, FALSE, "client" }, { FALSE, TRUE, TRUE, "client" },
+        { FALSE, FALSE, FALSE, "nobody" }, { FALSE, FALSE, TRUE, "nobody" },
+    };
+    PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct client client;
+        char data[100] = "";
+        size_t size;
+
+        late = rows[i].supplied ? certificate : NULL;
+        ok_status(open_with(&client, "PEER_ASKS_LATER", TLS13, NO_DEFAULT, &certificate, rows[i].given),
+                  SEC_E_OK);
+        client.requested = supply_later;
+        client.repeat = rows[i].repeat;
+        ok_status(client_send(&client, "hello", 5), SEC_E_OK);
+        ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+        ok(size == 4 && !memcmp(data, "who?", 4), "row %u: %u bytes\n", i, (unsigned)size);
+        ok(client.requests == !rows[i].given, "row %u: asked %u times\n", i, client.requests);
+        ok_status(client_send(&client, "me", 2), SEC_E_OK);
+        ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+        ok(size == 6 && !memcmp(data, rows[i].answer, 6), "row %u: %.*s\n", i, (int)size, data);
+        client_close(&client);
+    }
+    CertFreeCertificateContext(certificate);
+}
+
+/* A server of TLS 1.2 begins a new handshake, as Apache does for a part of a site, and asks in that. */
+static void test_a_question_in_a_renegotiation(void)
+{
+    PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    unsigned given, supplied;
+
+    for (given = 0; given < 2; given++)
+        for (supplied = 0; supplied < 2; supplied++)
+        {
+            PCCERT_CONTEXT local = NULL;
+            struct client client;
+            SECURITY_STATUS status;
+            char data[100] = "";
+            size_t size;
+
+            late = supplied ? certificate : NULL;
+            status = open_with(&client, "PEER_RENEGOTIATES", TLS12, NO_DEFAULT, &certificate, given);
+            ok_status(status, SEC_E_OK);
+            client.requests = 0;
+            client.requested = supply_later;
+            ok_status(client_send(&client, "again\n", 6), SEC_E_OK);
+            ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+            ok(size >= 12 && !memcmp(data, "here you are", 12), "%.*s\n", (int)size, data);
+            ok(client.renegotiations == 1, "%u renegotiations\n", client.renegotiations);
+            ok(client.requests == !given, "asked %u times\n", client.requests);
+            status = sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &local);
+            ok(status == (given || supplied ? SEC_E_OK : SEC_E_NO_CREDENTIALS), "%#lx\n", status);
+            if (!status) CertFreeCertificateContext(local);
+            client_close(&client);
+        }
+    CertFreeCertificateContext(certificate);
+}
+
 static void test_or_goes_on_without(void)
 {
     unsigned repeat, modern;
@@ -550,6 +627,8 @@ START_TEST(sspi_clientcert)
     RUN(test_the_issuers_and_the_key_decide);
     RUN(test_a_program_that_is_asked_comes_back);
     RUN(test_or_goes_on_without);
+    RUN(test_a_question_after_the_handshake);
+    RUN(test_a_question_in_a_renegotiation);
     RUN(test_wines_own_programs_are_not_asked);
     RUN(test_the_default_certificate_is_in_the_users_store);
     RUN(test_what_is_told_of_our_certificate);
