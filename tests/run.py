@@ -236,6 +236,7 @@ def start_peers():
     openssl_server("PEER_OPENSSL_TLS11", "-tls1_1", "-cipher", old)
     openssl_server("PEER_OPENSSL_TLS12", "-tls1_2")
     openssl_server("PEER_OPENSSL_TLS13", "-tls1_3")
+    openssl_server("PEER_OPENSSL_IDS", "-tls1_2", "-no_ticket")
     openssl_server("PEER_OPENSSL_P384", "-groups", "P-384")
     openssl_server("PEER_OPENSSL_CBC384", "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA384")
     openssl_server("PEER_OPENSSL_RSA", "-tls1_2", "-cipher", "AES128-GCM-SHA256")

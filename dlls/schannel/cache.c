@@ -124,7 +124,7 @@ void cache_put(struct cache *cache, struct span key, struct span data, ULONG64 e
     cache_free((uint8_t *)entry, entry ? sizeof(*entry) + key.size + data.size : 0);
 }
 
-uint8_t *cache_get(struct cache *cache, struct span key, size_t *size)
+static uint8_t *get(struct cache *cache, struct span key, size_t *size, BOOL take)
 {
     struct cache_entry *entry, **at;
     uint8_t *copy = NULL;
@@ -139,9 +139,32 @@ uint8_t *cache_get(struct cache *cache, struct span key, size_t *size)
         *size = entry->data_size;
         list_remove(cache, entry);
         list_add(cache, entry);
+        if (take) drop(cache, at);
     }
     ReleaseSRWLockExclusive(&cache->lock);
     return copy;
+}
+
+uint8_t *cache_get(struct cache *cache, struct span key, size_t *size)
+{
+    return get(cache, key, size, FALSE);
+}
+
+uint8_t *cache_take(struct cache *cache, struct span key, size_t *size)
+{
+    return get(cache, key, size, TRUE);
+}
+
+BOOL cache_has(struct cache *cache, struct span key)
+{
+    struct cache_entry *entry;
+    BOOL has;
+
+    AcquireSRWLockExclusive(&cache->lock);
+    entry = *find(cache, key);
+    has = entry && entry->expires > cache_now();
+    ReleaseSRWLockExclusive(&cache->lock);
+    return has;
 }
 
 void cache_remove(struct cache *cache, struct span key)

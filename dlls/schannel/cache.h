@@ -33,6 +33,12 @@ void cache_put(struct cache *cache, struct span key, struct span data, ULONG64 e
 uint8_t *cache_get(struct cache *cache, struct span key, size_t *size);
 void cache_free(uint8_t *data, size_t size);
 
+/* The same, and the entry is no more: of several who ask, one gets it. */
+uint8_t *cache_take(struct cache *cache, struct span key, size_t *size);
+
+/* Whether there is one. */
+BOOL cache_has(struct cache *cache, struct span key);
+
 void cache_remove(struct cache *cache, struct span key);
 
 /* Removes all entries whose key begins with `prefix`. */

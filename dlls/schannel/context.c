@@ -147,6 +147,10 @@ static SECURITY_STATUS choose_certificate(void *owner, const struct identity_req
     struct client_certificate *client = &context->client;
 
     client->using = find_certificate(context, request);
+    /* A session with another certificate than the credential's, or with none where one was wanted, is nobody
+     * else's. */
+    if (!client->using || client->supplied || client->using == &client->found)
+        session_set_resumable(context->session, FALSE);
     if (client->using) *identity = client->using->identity;
     /* Wine's WinHTTP and WinINet, who ask for USE_SESSION_KEY, take the status for a failure. */
     if (client->using || client->told || context->requirements & ISC_REQ_USE_SESSION_KEY) return SEC_E_OK;
@@ -209,6 +213,13 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
         requirements & ISC_REQ_MANUAL_CRED_VALIDATION;
     target_parse(target, &context->target);
     if (context->target.kind == TARGET_HOST) config.server_name = context->target.name;
+    /* Wine's WinHTTP and WinINet have no use for the token with which a resumed handshake ends. */
+    if (!(requirements & ISC_REQ_USE_SESSION_KEY))
+    {
+        config.resume_as.data = (const uint8_t *)context->target.name;
+        config.resume_as.size = strlen(context->target.name);
+    }
+    config.validated_by_caller = context->validated_by_caller;
     /* Windows asks for a stapled response when the program asks for revocation (dotnet/runtime:
      * SslStreamPal.Windows.cs). */
     config.status_request = revocation_chain_flags(credentials->flags) != 0;

@@ -8,11 +8,11 @@
  * take_over).
  */
 #include "session.h"
-#include "cache.h"
 #include "identity_tls.h"
 #include "log.h"
 #include "profile_tls.h"
 #include "protection.h"
+#include "resumption.h"
 #include "status.h"
 #include <gnutls/gnutls.h>
 #include <errno.h>
@@ -30,7 +30,8 @@ struct session
 {
     gnutls_session_t tls;
     const struct profile *profile;
-    BOOL server, ask_for_certificate, forget;
+    BOOL server;
+    struct resumption resumption;
     BOOL greeted; /* the first record has come */
     struct span input;
     struct bytes output;
@@ -49,8 +50,9 @@ struct session
 
     enum session_pending pending;
     BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
-    size_t unfinished;      /* bytes it was given since the last whole one */
-    unsigned warnings;      /* alerts received during handshakes */
+    BOOL ticket_came;
+    size_t unfinished; /* bytes it was given since the last whole one */
+    unsigned warnings; /* alerts received during handshakes */
     struct session_facts facts;
 };
 
@@ -262,11 +264,6 @@ int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *inf
     return 0;
 }
 
-static void set_lifespan(struct session *session)
-{
-    gnutls_db_set_cache_expiration(session->tls, (int)min(session->profile->lifespan, INT_MAX));
-}
-
 /* Called by GnuTLS for each whole handshake message. */
 static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                         const gnutls_datum_t *message)
@@ -274,105 +271,15 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     struct session *session = gnutls_session_get_ptr(tls);
 
     (void)when;
-    if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) set_lifespan(session);
+    if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) resumption_greeted(&session->resumption, tls);
     if (!incoming) return 0;
     session->handshake_message = TRUE;
     session->unfinished = 0;
+    if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET) session->ticket_came = TRUE;
     /* KeyUpdate, update_requested (RFC 8446, 4.6.3); the message comes without its own header. */
     if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && message->size == 1 && message->data[0] == 1)
         session->pending = SESSION_PENDING_ANSWER;
     return 0;
-}
-
-/* --- sessions of a server that are resumed -------------------------------------------------------------- */
-
-/* One cache for all servers of the process; the key says whose session it is. */
-static struct cache server_sessions = { .limit = 20000 };
-
-struct cache_key
-{
-    uint8_t bytes[sizeof(ULONG64) + 1 + GNUTLS_MAX_SESSION_ID_SIZE];
-    size_t size;
-};
-
-/* A session whose client was asked for a certificate, and one whose client was not, are no substitute for
- * each other. */
-static struct span make_key(const struct session *session, gnutls_datum_t id, struct cache_key *key)
-{
-    size_t size = min(id.size, GNUTLS_MAX_SESSION_ID_SIZE);
-    struct span span = { key->bytes, sizeof(ULONG64) + 1 + size };
-
-    memcpy(key->bytes, &session->profile->id, sizeof(ULONG64));
-    key->bytes[sizeof(ULONG64)] = session->ask_for_certificate != 0;
-    memcpy(key->bytes + sizeof(ULONG64) + 1, id.data, size);
-    return span;
-}
-
-static int store_session(void *owner, gnutls_datum_t id, gnutls_datum_t data)
-{
-    struct session *session = owner;
-    struct span span = { data.data, data.size };
-    struct cache_key key;
-
-    if (!session->forget)
-        cache_put(&server_sessions, make_key(session, id, &key), span,
-                  cache_now() + (ULONG64)session->profile->lifespan * 10000000);
-    return 0;
-}
-
-static gnutls_datum_t retrieve_session(void *owner, gnutls_datum_t id)
-{
-    struct session *session = owner;
-    gnutls_datum_t data = { NULL, 0 };
-    struct cache_key key;
-    uint8_t *copy;
-    size_t size;
-
-    if (!(copy = cache_get(&server_sessions, make_key(session, id, &key), &size))) return data;
-    if ((data.data = gnutls_malloc(size))) memcpy(data.data, copy, data.size = (unsigned)size);
-    cache_free(copy, size);
-    return data;
-}
-
-static int remove_session(void *owner, gnutls_datum_t id)
-{
-    struct cache_key key;
-
-    cache_remove(&server_sessions, make_key(owner, id, &key));
-    return 0;
-}
-
-void session_limit_cache(unsigned limit)
-{
-    cache_set_limit(&server_sessions, limit);
-}
-
-void session_set_resumable(struct session *session, BOOL resumable)
-{
-    session->forget = !resumable;
-    if (session->server && !resumable && session->facts.suite) gnutls_db_remove_session(session->tls);
-}
-
-/*
- * Tickets in TLS 1.3 do not carry the client's certificate, and those of TLS 1.2 would have to be kept apart:
- * whose client is asked for one is resumed by session id alone.
- */
-static BOOL prepare_resumption(struct session *session, const struct session_config *config)
-{
-    struct profile *profile = (struct profile *)config->profile; /* its lock is no part of what it says */
-    int error;
-
-    if (config->forget || !profile->lifespan) return TRUE;
-    gnutls_db_set_ptr(session->tls, session);
-    gnutls_db_set_store_function(session->tls, store_session);
-    gnutls_db_set_retrieve_function(session->tls, retrieve_session);
-    gnutls_db_set_remove_function(session->tls, remove_session);
-    set_lifespan(session);
-    if (!config->tickets || config->ask_for_certificate) return TRUE;
-    AcquireSRWLockShared(&profile->ticket_lock);
-    error = gnutls_session_ticket_enable_server(session->tls, &profile->ticket_key);
-    ReleaseSRWLockShared(&profile->ticket_lock);
-    return error >= 0;
 }
 
 /* --- creation ------------------------------------------------------------------------------------------- */
@@ -402,13 +309,16 @@ static SECURITY_STATUS prepare_client(struct session *session, const struct sess
     if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0)
         return SEC_E_INSUFFICIENT_MEMORY;
     if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
+    resumption_offer(&session->resumption, session->tls, config->resume_as, config->validated_by_caller);
     return SEC_E_OK;
 }
 
 static SECURITY_STATUS prepare_server(struct session *session, const struct session_config *config)
 {
+    session->resumption.asks = config->ask_for_certificate;
     if (config->ask_for_certificate) gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
-    return prepare_resumption(session, config) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+    return resumption_serve(&session->resumption, session->tls, config->tickets) ? SEC_E_OK
+                                                                                 : SEC_E_INSUFFICIENT_MEMORY;
 }
 
 SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
@@ -427,8 +337,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     if (!(session = calloc(1, sizeof(*session)))) return SEC_E_INSUFFICIENT_MEMORY;
     session->profile = profile;
     session->server = config->server;
-    session->ask_for_certificate = config->ask_for_certificate;
-    session->forget = config->forget;
+    session->resumption.profile = profile;
     session->verify = config->verify;
     session->choose = config->choose;
     session->owner = config->owner;
@@ -748,25 +657,22 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     }
     session->pending = SESSION_PENDING_NOTHING;
     learn_facts(session);
+    if (!session->server && session->facts.version < 0x0304)
+        resumption_keep(&session->resumption, session->tls);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
     take_over(session);
     return SEC_E_OK;
-}
-
-/* The client is asked who it is: no session in which it was not may be resumed instead. Ids have it in their
- * key; every ticket is over already, until the ServerHello is out. */
-static void ask_for_certificate(struct session *session)
-{
-    gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
-    gnutls_db_set_cache_expiration(session->tls, -1);
-    session->ask_for_certificate = TRUE;
 }
 
 SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate)
 {
     int error;
 
-    if (certificate) ask_for_certificate(session);
+    if (certificate)
+    {
+        gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
+        resumption_ask(&session->resumption, session->tls);
+    }
     give_back(session);
     error = gnutls_rehandshake(session->tls);
     if (error < 0) return fail(session, error);
@@ -919,6 +825,8 @@ SECURITY_STATUS session_process(struct session *session, struct span record)
             status = received ? learn(session, (int)received) : SEC_I_CONTEXT_EXPIRED;
     }
     session->input.size = 0;
+    if (session->ticket_came && !FAILED(status)) resumption_keep(&session->resumption, session->tls);
+    session->ticket_came = FALSE;
     take_over(session);
     return status;
 }
@@ -961,6 +869,21 @@ SECURITY_STATUS session_request_certificate(struct session *session)
     session->awaiting = TRUE;
     take_over(session);
     return SEC_E_OK;
+}
+
+void session_limit_cache(unsigned limit)
+{
+    resumption_limit(limit);
+}
+
+void session_empty_cache(struct span name)
+{
+    resumption_empty(name);
+}
+
+void session_set_resumable(struct session *session, BOOL resumable)
+{
+    resumption_set(&session->resumption, session->tls, resumable, session->server && session->facts.suite);
 }
 
 BOOL session_awaits_certificate(const struct session *session)

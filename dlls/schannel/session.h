@@ -47,14 +47,15 @@ struct session_config
     struct span application_protocols; /* ALPN names, each after its length in one byte; may be empty */
 
     /* Of a client. */
-    const char *server_name; /* ASCII, for the server_name extension; NULL: send none */
-    BOOL status_request;     /* ask for a stapled OCSP response */
+    const char *server_name;  /* ASCII, for the server_name extension; NULL: send none */
+    BOOL status_request;      /* ask for a stapled OCSP response */
+    struct span resume_as;    /* the name sessions are kept under; empty: resume none and keep none */
+    BOOL validated_by_caller; /* and so no substitute for one that was not */
 
     /* Of a server. */
     BOOL server;
     BOOL ask_for_certificate; /* of the client; it may have none */
     BOOL tickets;             /* give session tickets (RFC 5077; RFC 8446, 4.6.1) */
-    BOOL forget;              /* let nobody resume this session, and resume none */
 
     /* Judges the peer's chain (session_peer_chain) before the handshake goes on; NULL: every chain will do.
      * What is not SEC_E_OK ends the handshake with that status and the alert of alert_of_status. */
@@ -99,9 +100,6 @@ SECURITY_STATUS session_offer_protocols(struct session *session, struct span lis
  * `certificate`; TLS 1.2 and before. */
 SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate);
 
-/* How many sessions are kept for servers of this process. */
-void session_limit_cache(unsigned limit);
-
 /*
  * Asks the client for its certificate, in the output; TLS 1.3. Its answer comes through session_process, and
  * session_awaits_certificate is TRUE until it is whole. SEC_E_UNSUPPORTED_FUNCTION: the client has not
@@ -109,6 +107,11 @@ void session_limit_cache(unsigned limit);
  */
 SECURITY_STATUS session_request_certificate(struct session *session);
 BOOL session_awaits_certificate(const struct session *session);
+
+/* How many sessions are kept for servers of this process; and forgets the clients' under a name, or all
+ * (resumption.h). */
+void session_limit_cache(unsigned limit);
+void session_empty_cache(struct span name);
 
 /* Lets nobody resume this session, or lets them again. */
 void session_set_resumable(struct session *session, BOOL resumable);

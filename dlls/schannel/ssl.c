@@ -7,7 +7,9 @@
 #include "windows_sspi.h"
 #include "hello.h"
 #include "log.h"
+#include "session.h"
 #include "status.h"
+#include "target.h"
 
 BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags);
 BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags);
@@ -25,20 +27,30 @@ DWORD WINAPI open_performance_data(WCHAR *name);
 DWORD WINAPI collect_performance_data(WCHAR *query, void **data, DWORD *size, DWORD *types);
 DWORD CDECL close_performance_data(void);
 
-/* SslEmptyCacheA (SCHANNEL.@): no session is ever kept, so the cache is empty. */
-BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags)
+/* SslEmptyCacheW (SCHANNEL.@): sessions with that server, or with NULL all, are not resumed any more. */
+BOOL WINAPI ssl_empty_cache_w(const WCHAR *name, DWORD flags)
 {
-    TRACE("%s %#lx\n", target ? target : "(null)", (unsigned long)flags);
+    char text[LOG_WIDE_SIZE];
+    struct target target;
+    struct span span;
+
+    TRACE("%s %#lx\n", log_wide(text, name), (unsigned long)flags);
+    target_parse(name, &target);
+    span.data = (const uint8_t *)target.name;
+    span.size = strlen(target.name);
+    if (span.size || !name) session_empty_cache(span);
     return TRUE;
 }
 
-/* SslEmptyCacheW (SCHANNEL.@) */
-BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags)
+/* SslEmptyCacheA (SCHANNEL.@) */
+BOOL WINAPI ssl_empty_cache_a(const char *name, DWORD flags)
 {
-    char text[LOG_WIDE_SIZE];
+    WCHAR wide[TARGET_NAME_SIZE];
 
-    TRACE("%s %#lx\n", log_wide(text, target), (unsigned long)flags);
-    return TRUE;
+    if (!name) return ssl_empty_cache_w(NULL, flags);
+    if (!MultiByteToWideChar(CP_ACP, 0, name, -1, wide, ARRAY_SIZE(wide)))
+        return TRUE; /* no host has that name */
+    return ssl_empty_cache_w(wide, flags);
 }
 
 /*

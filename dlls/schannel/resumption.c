@@ -1,0 +1,206 @@
+/*
+ * Resumption: what is kept of finished handshakes, so that later ones are shorter.
+ *
+ * Whose session it is, is part of the key: of a server the profile and whether the client was asked for a
+ * certificate; of a client the name, the profile, who validated the server, and the place. A ticket of
+ * TLS 1.3 is used once (RFC 8446, C.4), so a client has several places for a name and takes out what it uses.
+ */
+#include "resumption.h"
+#include "cache.h"
+#include "log.h"
+#include "profile_tls.h"
+#include <gnutls/crypto.h>
+
+#define CLIENT_SESSIONS 1000 /* of all clients of a process; some kilobytes each */
+#define CLIENT_PLACES   4    /* for one name: as many tickets as servers give */
+
+static struct cache server_sessions = { .limit = 20000 }, client_sessions = { .limit = CLIENT_SESSIONS };
+
+static ULONG64 end_of(const struct resumption *resumption)
+{
+    return cache_now() + (ULONG64)resumption->profile->lifespan * 10000000;
+}
+
+/* --- servers -------------------------------------------------------------------------------------------- */
+
+struct server_key
+{
+    uint8_t bytes[sizeof(ULONG64) + 1 + GNUTLS_MAX_SESSION_ID_SIZE];
+};
+
+static struct span server_key(const struct resumption *resumption, gnutls_datum_t id, struct server_key *key)
+{
+    size_t size = min(id.size, GNUTLS_MAX_SESSION_ID_SIZE);
+    struct span span = { key->bytes, sizeof(ULONG64) + 1 + size };
+
+    memcpy(key->bytes, &resumption->profile->id, sizeof(ULONG64));
+    key->bytes[sizeof(ULONG64)] = resumption->asks != 0;
+    memcpy(key->bytes + sizeof(ULONG64) + 1, id.data, size);
+    return span;
+}
+
+static int store(void *owner, gnutls_datum_t id, gnutls_datum_t data)
+{
+    struct resumption *resumption = owner;
+    struct span span = { data.data, data.size };
+    struct server_key key;
+
+    if (!resumption->forget)
+        cache_put(&server_sessions, server_key(resumption, id, &key), span, end_of(resumption));
+    return 0;
+}
+
+static gnutls_datum_t retrieve(void *owner, gnutls_datum_t id)
+{
+    gnutls_datum_t data = { NULL, 0 };
+    struct server_key key;
+    uint8_t *copy;
+    size_t size;
+
+    if (!(copy = cache_get(&server_sessions, server_key(owner, id, &key), &size))) return data;
+    if ((data.data = gnutls_malloc(size))) memcpy(data.data, copy, data.size = (unsigned)size);
+    cache_free(copy, size);
+    return data;
+}
+
+static int forget(void *owner, gnutls_datum_t id)
+{
+    struct server_key key;
+
+    cache_remove(&server_sessions, server_key(owner, id, &key));
+    return 0;
+}
+
+/*
+ * Tickets in TLS 1.3 do not carry the client's certificate, and those of TLS 1.2 would have to be kept apart:
+ * whose client is asked for one is resumed by session id alone.
+ */
+BOOL resumption_serve(struct resumption *resumption, gnutls_session_t tls, BOOL tickets)
+{
+    struct profile *profile = (struct profile *)resumption->profile; /* its lock is no part of what it says */
+    int error;
+
+    if (!profile->lifespan) return TRUE;
+    gnutls_db_set_ptr(tls, resumption);
+    gnutls_db_set_store_function(tls, store);
+    gnutls_db_set_retrieve_function(tls, retrieve);
+    gnutls_db_set_remove_function(tls, forget);
+    resumption_greeted(resumption, tls);
+    if (!tickets || resumption->asks) return TRUE;
+    AcquireSRWLockShared(&profile->ticket_lock);
+    error = gnutls_session_ticket_enable_server(tls, &profile->ticket_key);
+    ReleaseSRWLockShared(&profile->ticket_lock);
+    return error >= 0;
+}
+
+void resumption_greeted(const struct resumption *resumption, gnutls_session_t tls)
+{
+    gnutls_db_set_cache_expiration(tls, (int)min(resumption->profile->lifespan, INT_MAX));
+}
+
+void resumption_ask(struct resumption *resumption, gnutls_session_t tls)
+{
+    gnutls_db_set_cache_expiration(tls, -1);
+    resumption->asks = TRUE;
+}
+
+void resumption_limit(unsigned limit)
+{
+    cache_set_limit(&server_sessions, limit);
+}
+
+/* --- clients -------------------------------------------------------------------------------------------- */
+
+struct client_key
+{
+    uint8_t bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64) + 2];
+};
+
+/* The name comes first, so that all sessions under it can be found. */
+static struct span client_key(const struct resumption *resumption, unsigned place, struct client_key *key)
+{
+    struct span span = { key->bytes, sizeof(key->bytes) };
+
+    memcpy(key->bytes, resumption->name, RESUMPTION_NAME_SIZE);
+    memcpy(key->bytes + RESUMPTION_NAME_SIZE, &resumption->profile->id, sizeof(ULONG64));
+    key->bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64)] = resumption->by_caller != 0;
+    key->bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64) + 1] = (uint8_t)place;
+    return span;
+}
+
+/* Names of hosts are the same in capitals. */
+static BOOL hash_name(struct span name, uint8_t hash[RESUMPTION_NAME_SIZE])
+{
+    uint8_t small[256];
+    size_t i;
+
+    if (name.size > sizeof(small)) return FALSE;
+    for (i = 0; i < name.size; i++)
+        small[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 'a' - 'A' : name.data[i];
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, small, name.size, hash) >= 0;
+}
+
+/* One entry is taken out and put back by whoever may use it again: no two sessions use one ticket. */
+void resumption_offer(struct resumption *resumption, gnutls_session_t tls, struct span name, BOOL by_caller)
+{
+    struct client_key key;
+    uint8_t *data = NULL;
+    unsigned place;
+    size_t size;
+
+    if (!name.size || !resumption->profile->lifespan || !hash_name(name, resumption->name)) return;
+    resumption->named = TRUE;
+    resumption->by_caller = by_caller;
+    for (place = 0; place < CLIENT_PLACES && !data; place++)
+        data = cache_take(&client_sessions, client_key(resumption, place, &key), &size);
+    if (!data) return;
+    if (gnutls_session_set_data(tls, data, size) < 0) WARN("what was kept of a session is of no use\n");
+    cache_free(data, size);
+}
+
+void resumption_keep(struct resumption *resumption, gnutls_session_t tls)
+{
+    gnutls_datum_t data = { NULL, 0 };
+    struct client_key key;
+    struct span span;
+    unsigned place;
+
+    if (!resumption->named || resumption->forget || gnutls_session_get_data2(tls, &data) < 0) return;
+    span.data = data.data;
+    span.size = data.size;
+    for (place = 0; place < CLIENT_PLACES - 1; place++)
+        if (!cache_has(&client_sessions, client_key(resumption, place, &key))) break;
+    cache_put(&client_sessions, client_key(resumption, place, &key), span, end_of(resumption));
+    gnutls_memset(data.data, 0, data.size);
+    gnutls_free(data.data);
+}
+
+/* --- both ----------------------------------------------------------------------------------------------- */
+
+void resumption_set(struct resumption *resumption, gnutls_session_t tls, BOOL resumable, BOOL server)
+{
+    struct client_key key;
+    unsigned place;
+
+    resumption->forget = !resumable;
+    if (resumable) return;
+    if (server) gnutls_db_remove_session(tls);
+    for (place = 0; place < CLIENT_PLACES && resumption->named; place++)
+        cache_remove(&client_sessions, client_key(resumption, place, &key));
+}
+
+void resumption_empty(struct span name)
+{
+    uint8_t hash[RESUMPTION_NAME_SIZE];
+    struct span prefix = { hash, 0 };
+
+    if (!client_sessions.count && !server_sessions.count) return; /* GnuTLS may not even be set up */
+    if (name.size)
+    {
+        if (!hash_name(name, hash)) return;
+        prefix.size = sizeof(hash);
+    }
+    else
+        cache_remove_all(&server_sessions, prefix);
+    cache_remove_all(&client_sessions, prefix);
+}

@@ -1,0 +1,52 @@
+/*
+ * Resumption: what is kept of finished handshakes, so that later ones are shorter.
+ *
+ * A server's sessions are kept under their ids, or with the client as tickets. A client's are kept under the
+ * name it asked for and the credential it asked with, as on Windows (Microsoft: "Session resumption" in
+ * SCHANNEL_CRED).
+ */
+#ifndef SCHANNEL_RESUMPTION_H
+#define SCHANNEL_RESUMPTION_H
+
+#include "windows_sspi.h"
+#include "profile.h"
+#include "span.h"
+#include <gnutls/gnutls.h>
+
+#define RESUMPTION_NAME_SIZE 32 /* bytes of a name's hash */
+
+/* One session's part in it. */
+struct resumption
+{
+    const struct profile *profile;
+    BOOL asks;                          /* a server: the client was asked for a certificate */
+    BOOL forget;                        /* nothing is kept of this session */
+    BOOL named;                         /* a client: there is a name to keep it under */
+    BOOL by_caller;                     /* a client: the program validates the server */
+    uint8_t name[RESUMPTION_NAME_SIZE]; /* the name's hash */
+};
+
+/* A server's session: takes known ids, and gives tickets if `tickets`. FALSE: no memory. */
+BOOL resumption_serve(struct resumption *resumption, gnutls_session_t tls, BOOL tickets);
+
+/* From now on the client is asked for a certificate: nothing may be resumed in which it was not. Until the
+ * ServerHello is out, every ticket counts as over; resumption_greeted is to be called then. */
+void resumption_ask(struct resumption *resumption, gnutls_session_t tls);
+void resumption_greeted(const struct resumption *resumption, gnutls_session_t tls);
+
+/* A client's session: takes up what is known under that name. `name` empty: nothing is, or ever will be. */
+void resumption_offer(struct resumption *resumption, gnutls_session_t tls, struct span name, BOOL by_caller);
+
+/* Keeps a client's session: after its handshake, and after each ticket of TLS 1.3. */
+void resumption_keep(struct resumption *resumption, gnutls_session_t tls);
+
+/* Forgets what is known of a session, from now on or for the time being. */
+void resumption_set(struct resumption *resumption, gnutls_session_t tls, BOOL resumable, BOOL server);
+
+/* Empties the caches: of clients' sessions under a name, or with an empty name of all sessions. */
+void resumption_empty(struct span name);
+
+/* How many sessions all servers of the process keep. */
+void resumption_limit(unsigned limit);
+
+#endif
