@@ -10,8 +10,8 @@ build)
               xz-utils bzip2 gcc libc6-dev make git ca-certificates"
     ;;
 test)
-    commands="wine openssl gnutls-serv gnutls-cli nginx python3 debootstrap certtool unshare"
-    packages="wine wine64 openssl gnutls-bin nginx-light python3 debootstrap util-linux procps"
+    commands="wine openssl gnutls-serv gnutls-cli nginx apache2 curl python3 debootstrap certtool unshare"
+    packages="wine wine64 openssl gnutls-bin nginx-light apache2-bin curl python3 debootstrap util-linux procps"
     ;;
 *)
     echo "usage: $0 build|test" >&2

@@ -18,7 +18,7 @@ static unsigned suites_of(DWORD protocols, USHORT *ids, unsigned room)
     unsigned i, index, count = 0;
     const char *error = NULL;
 
-    ok(priority_string(protocols, text), "no string for %#lx\n", protocols);
+    ok(priority_string(protocols, RENEGOTIATION_SECURE, text), "no string for %#lx\n", protocols);
     if (gnutls_priority_init2(&priority, text, &error, 0) < 0)
     {
         ok(0, "GnuTLS does not take the string at: %s\n", error);
@@ -72,9 +72,9 @@ static void test_sha1_signatures_come_with_old_versions_only(void)
 {
     char text[PRIORITY_SIZE];
 
-    priority_string(SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT, text);
+    priority_string(SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT, RENEGOTIATION_SECURE, text);
     ok(!strstr(text, "SHA1:") || !strstr(text, "SIGN-RSA-SHA1"), "SHA-1 in %s\n", text);
-    priority_string(SP_PROT_TLS1_0_CLIENT, text);
+    priority_string(SP_PROT_TLS1_0_CLIENT, RENEGOTIATION_SECURE, text);
     ok(strstr(text, "SIGN-RSA-SHA1") != NULL, "no SHA-1 in %s\n", text);
 }
 
@@ -82,8 +82,8 @@ static void test_no_known_protocol_is_no_string(void)
 {
     char text[PRIORITY_SIZE];
 
-    ok(!priority_string(0, text), "a string for nothing\n");
-    ok(!priority_string(SP_PROT_SSL2_CLIENT | SP_PROT_DTLS1_2_CLIENT, text),
+    ok(!priority_string(0, RENEGOTIATION_SECURE, text), "a string for nothing\n");
+    ok(!priority_string(SP_PROT_SSL2_CLIENT | SP_PROT_DTLS1_2_CLIENT, RENEGOTIATION_SECURE, text),
        "a string for SSL 2.0 and DTLS\n");
 }
 

@@ -59,7 +59,7 @@ static struct profile *make_profile(DWORD protocols, const struct identity *iden
     struct span nothing = { NULL, 0 };
     struct profile *profile = NULL;
 
-    ok_status(profile_create(protocols, &profile), SEC_E_OK);
+    ok_status(profile_create(protocols, NULL, &profile), SEC_E_OK);
     if (identity) ok_status(profile_add_identity(profile, identity, nothing), SEC_E_OK);
     return profile;
 }

@@ -215,6 +215,48 @@ http {{
     start([nginx, "-c", str(conf), "-p", str(WORK), "-e", str(WORK / "nginx.err")])
 
 
+def apache_server(name):
+    """Apache, whose /private/ is for clients with a certificate."""
+    ports[name] = port = free_port()
+    www = WORK / "www"
+    (www / "private").mkdir(parents=True, exist_ok=True)
+    (www / "index.html").write_text("<html>It works, through TLS.</html>\n")
+    (www / "private/index.html").write_text("<html>For those we know.</html>\n")
+    modules = Path("/usr/lib/apache2/modules")
+    wanted = ("mpm_event", "unixd", "authn_core", "authz_core", "dir", "mime", "socache_shmcb", "ssl")
+    loads = "\n".join(f"LoadModule {m}_module {modules}/mod_{m}.so" for m in wanted if (modules / f"mod_{m}.so").exists())
+    conf = WORK / "apache.conf"
+    conf.write_text(f"""
+ServerRoot {WORK}
+ServerName localhost
+{loads}
+Listen 127.0.0.1:{port}
+PidFile {WORK}/apache.pid
+ErrorLog {WORK}/apache.err
+TypesConfig /dev/null
+User www-data
+Group www-data
+DocumentRoot {www}
+DirectoryIndex index.html
+Mutex file:{WORK} default
+<Directory {www}>
+    Require all granted
+</Directory>
+<VirtualHost 127.0.0.1:{port}>
+    SSLEngine on
+    SSLCertificateFile {PKI}/rsa-chain.pem
+    SSLCertificateKeyFile {PKI}/rsa.key
+    SSLCACertificateFile {PKI}/clients.pem
+    <Location /private>
+        SSLVerifyClient require
+        SSLVerifyDepth 3
+    </Location>
+</VirtualHost>
+""")
+    (WORK / "apache.pid").unlink(missing_ok=True)
+    start([shutil.which("apache2") or "/usr/sbin/apache2", "-f", str(conf), "-DFOREGROUND"])
+
+
 def wait_for_peers():
     for name, port in ports.items():
         for _ in range(100):
@@ -268,6 +310,7 @@ def start_peers():
     late_asking_server("PEER_ASKS_LATER")
     renegotiating_server("PEER_RENEGOTIATES")
     nginx_server("PEER_NGINX")
+    apache_server("PEER_APACHE")
     wait_for_peers()
 
 

@@ -194,6 +194,14 @@ static void set_lifespan(struct credentials *credentials, DWORD lifespan)
         profile_set_lifespan(credentials->profile, max(lifespan / 1000, 1));
 }
 
+/* Windows' default is the last: it was made when hardly a server knew better. */
+static enum renegotiation renegotiation_with(BOOL clients)
+{
+    int allowed = registry_insecure_renegotiation(clients);
+
+    return allowed > 0 ? RENEGOTIATION_INSECURE : allowed < 0 ? RENEGOTIATION_STRICT : RENEGOTIATION_SECURE;
+}
+
 /* When the certificate that ends first ends; without one, never. */
 static TimeStamp expiry_of(const struct credentials *credentials)
 {
@@ -227,6 +235,7 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
 {
     struct credentials *credentials = NULL;
     struct request request;
+    enum renegotiation renegotiation[SIDES];
     SECURITY_STATUS status;
 
     use &= SECPKG_CRED_BOTH;
@@ -250,7 +259,10 @@ SECURITY_STATUS credentials_create(ULONG use, const void *auth_data, struct cred
     credentials->expiry = expiry_of(credentials);
     if (credentials->protocols & TLS_PROTOCOLS)
     {
-        if ((status = profile_create(credentials->protocols, &credentials->profile))) goto done;
+        renegotiation[SIDE_CLIENT] = renegotiation_with(FALSE);
+        renegotiation[SIDE_SERVER] = renegotiation_with(TRUE);
+        if ((status = profile_create(credentials->protocols, renegotiation, &credentials->profile)))
+            goto done;
         set_lifespan(credentials, request.lifespan);
         if (use & SECPKG_CRED_INBOUND && (status = prepare_server(credentials))) goto done;
         /* Without a name for either, a credential serves TLS and DTLS; what it reports is TLS. */

@@ -168,6 +168,7 @@ static SECURITY_STATUS step_handshake(struct context *context, struct step *step
         return ask_for_certificate(context, step);
     case SEC_I_CONTINUE_NEEDED:
         return answer(context, step, status);
+    case SEC_I_NO_RENEGOTIATION:
     case SEC_E_OK:
         context->state = CONTEXT_ESTABLISHED;
         context->message_waiting = FALSE;

@@ -45,7 +45,13 @@ static const char old_signatures[] = ":+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1";
  */
 static const char options[] = ":%NO_SHUFFLE_EXTENSIONS:%SERVER_PRECEDENCE";
 
-BOOL priority_string(DWORD protocols, char text[PRIORITY_SIZE])
+static const char *const renegotiations[] = {
+    [RENEGOTIATION_SECURE] = ":%PARTIAL_RENEGOTIATION",
+    [RENEGOTIATION_STRICT] = ":%SAFE_RENEGOTIATION",
+    [RENEGOTIATION_INSECURE] = ":%UNSAFE_RENEGOTIATION",
+};
+
+BOOL priority_string(DWORD protocols, enum renegotiation renegotiation, char text[PRIORITY_SIZE])
 {
     size_t size = (size_t)snprintf(text, PRIORITY_SIZE, "NONE");
     BOOL any = FALSE;
@@ -57,7 +63,8 @@ BOOL priority_string(DWORD protocols, char text[PRIORITY_SIZE])
         size += (size_t)snprintf(text + size, PRIORITY_SIZE - size, ":+%s", versions[i].version);
         any = TRUE;
     }
-    snprintf(text + size, PRIORITY_SIZE - size, "%s%s%s%s", algorithms, signatures,
-             protocols & (SP_PROT_SSL3 | SP_PROT_TLS1_0 | SP_PROT_TLS1_1) ? old_signatures : "", options);
+    snprintf(text + size, PRIORITY_SIZE - size, "%s%s%s%s%s", algorithms, signatures,
+             protocols & (SP_PROT_SSL3 | SP_PROT_TLS1_0 | SP_PROT_TLS1_1) ? old_signatures : "", options,
+             renegotiations[renegotiation]);
     return any;
 }

@@ -4,7 +4,6 @@
 #include "profile_tls.h"
 #include "identity_tls.h"
 #include "log.h"
-#include "priority.h"
 #include <gnutls/crypto.h>
 
 #define LIFESPAN_DEFAULT (10u * 3600) /* seconds: Windows' ten hours (Microsoft: SCHANNEL_CRED) */
@@ -56,11 +55,12 @@ BOOL profile_library_open(void)
 
 /* --- birth and death ------------------------------------------------------------------------------------ */
 
-static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWORD protocols)
+static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWORD protocols,
+                                    enum renegotiation renegotiation)
 {
     char text[PRIORITY_SIZE];
 
-    if (!priority_string(protocols, text)) return SEC_E_OK;
+    if (!priority_string(protocols, renegotiation, text)) return SEC_E_OK;
     if (gnutls_priority_init2(&profile->priorities[side], text, NULL, 0) < 0 ||
         gnutls_certificate_allocate_credentials(&profile->certificates[side]) < 0)
         return SEC_E_INSUFFICIENT_MEMORY;
@@ -73,8 +73,10 @@ static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWO
     return SEC_E_OK;
 }
 
-SECURITY_STATUS profile_create(DWORD protocols, struct profile **out)
+SECURITY_STATUS profile_create(DWORD protocols, const enum renegotiation renegotiation[SIDES],
+                               struct profile **out)
 {
+    static const enum renegotiation secure[SIDES] = { RENEGOTIATION_SECURE, RENEGOTIATION_SECURE };
     static volatile LONG64 last;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     struct profile *profile;
@@ -82,8 +84,13 @@ SECURITY_STATUS profile_create(DWORD protocols, struct profile **out)
     if (!(profile = calloc(1, sizeof(*profile)))) return SEC_E_INSUFFICIENT_MEMORY;
     profile->id = (ULONG64)InterlockedIncrement64(&last);
     profile->lifespan = LIFESPAN_DEFAULT;
-    if ((status = prepare_side(profile, SIDE_CLIENT, protocols & PROTOCOLS_CLIENT))) goto done;
-    if ((status = prepare_side(profile, SIDE_SERVER, protocols & PROTOCOLS_SERVER))) goto done;
+    if (!renegotiation) renegotiation = secure;
+    if ((status =
+             prepare_side(profile, SIDE_CLIENT, protocols & PROTOCOLS_CLIENT, renegotiation[SIDE_CLIENT])))
+        goto done;
+    if ((status =
+             prepare_side(profile, SIDE_SERVER, protocols & PROTOCOLS_SERVER, renegotiation[SIDE_SERVER])))
+        goto done;
     if (!profile->priorities[SIDE_CLIENT] && !profile->priorities[SIDE_SERVER])
     {
         status = SEC_E_ALGORITHM_MISMATCH;

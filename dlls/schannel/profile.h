@@ -6,6 +6,7 @@
 
 #include "windows_sspi.h"
 #include "identity.h"
+#include "priority.h"
 
 /* Every protocol has two SP_PROT_* bits; the server's is the lower one. */
 #define PROTOCOLS_CLIENT  0xaaaaaaaau
@@ -17,13 +18,22 @@
  * FALSE when that failed. */
 BOOL profile_library_open(void);
 
+enum side
+{
+    SIDE_CLIENT,
+    SIDE_SERVER,
+    SIDES
+};
+
 struct profile;
 
 /*
- * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. SEC_E_ALGORITHM_MISMATCH when there is none
- * among them, SEC_E_INSUFFICIENT_MEMORY. The caller destroys it, after the last session made from it.
+ * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. `renegotiation`: of both sides, or NULL for
+ * what is secure. SEC_E_ALGORITHM_MISMATCH when there is no protocol among them, SEC_E_INSUFFICIENT_MEMORY.
+ * The caller destroys it, after the last session made from it.
  */
-SECURITY_STATUS profile_create(DWORD protocols, struct profile **profile);
+SECURITY_STATUS profile_create(DWORD protocols, const enum renegotiation renegotiation[SIDES],
+                               struct profile **profile);
 void profile_destroy(struct profile *profile); /* NULL is fine */
 
 /* How a profile's servers behave. All but the last are to be called before the first session is made from it.

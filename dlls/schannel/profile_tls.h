@@ -7,13 +7,6 @@
 #include "profile.h"
 #include <gnutls/abstract.h>
 
-enum side
-{
-    SIDE_CLIENT,
-    SIDE_SERVER,
-    SIDES
-};
-
 struct profile
 {
     gnutls_priority_t priorities[SIDES]; /* NULL: no protocol for that side */

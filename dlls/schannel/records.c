@@ -24,13 +24,53 @@ static SECURITY_STATUS may_send(const struct context *context)
     }
 }
 
+static SECURITY_STATUS wrap_data(struct context *context, struct record_layout *layout)
+{
+    SECURITY_STATUS status;
+
+    AcquireSRWLockExclusive(&context->send_lock);
+    if (!(status = may_send(context)))
+    {
+        /* Windows does not split a message either. */
+        if (layout->data_size > session_facts(context->session)->maximum_message)
+            status = SEC_E_ENCRYPT_FAILURE;
+        else
+            status = session_seal(context->session, layout);
+    }
+    ReleaseSRWLockExclusive(&context->send_lock);
+    return status;
+}
+
+/* An alert instead of data: its level and description (Microsoft: EncryptMessage (Schannel),
+ * SECQOP_WRAP_OOB_DATA). */
+static SECURITY_STATUS wrap_alert(struct context *context, struct record_layout *layout)
+{
+    uint8_t level, alert;
+    SECURITY_STATUS status;
+
+    if (layout->data_size != 2) return SEC_E_INVALID_TOKEN;
+    level = layout->data[0];
+    alert = layout->data[1];
+    if (level != TLS1_ALERT_WARNING && level != TLS1_ALERT_FATAL) return SEC_E_INVALID_TOKEN;
+    context_lock(context);
+    if (!(status = may_send(context)) && !(status = session_seal_alert(context->session, layout)))
+    {
+        if (level == TLS1_ALERT_FATAL)
+            context_fail(context, SEC_E_CONTEXT_EXPIRED);
+        else if (alert == TLS1_ALERT_CLOSE_NOTIFY)
+            context->state = CONTEXT_SHUT_DOWN;
+    }
+    context_unlock(context);
+    return status;
+}
+
 SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDesc *desc)
 {
     struct stream_message message;
     struct record_layout layout;
     SECURITY_STATUS status;
 
-    if (qop) return SEC_E_QOP_NOT_SUPPORTED;
+    if (qop && qop != SECQOP_WRAP_OOB_DATA) return SEC_E_QOP_NOT_SUPPORTED;
     if ((status = stream_message_parse(desc, &message))) return status;
     layout.header = message.header->pvBuffer;
     layout.header_size = message.header->cbBuffer;
@@ -39,16 +79,10 @@ SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDes
     layout.trailer = message.trailer->pvBuffer;
     layout.trailer_size = message.trailer->cbBuffer;
 
-    AcquireSRWLockExclusive(&context->send_lock);
-    if (!(status = may_send(context)))
-    {
-        /* Windows does not split a message either. */
-        if (layout.data_size > session_facts(context->session)->maximum_message)
-            status = SEC_E_ENCRYPT_FAILURE;
-        else
-            status = session_seal(context->session, &layout);
-    }
-    ReleaseSRWLockExclusive(&context->send_lock);
+    if (qop)
+        status = wrap_alert(context, &layout);
+    else
+        status = wrap_data(context, &layout);
     if (status) return status;
 
     message.header->cbBuffer = (ULONG)layout.header_size;
@@ -91,6 +125,7 @@ static SECURITY_STATUS process(struct context *context, struct span record)
     status = session_process(context->session, record);
     if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
     if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
+    if (status == SEC_I_NO_RENEGOTIATION) context->requested = FALSE;
     if (FAILED(status)) context_fail(context, status);
     ReleaseSRWLockExclusive(&context->send_lock);
     return status;

@@ -55,6 +55,16 @@ BOOL registry_sends_issuers(void)
     return sends;
 }
 
+int registry_insecure_renegotiation(BOOL of_clients)
+{
+    BOOL allowed;
+
+    if (!read_flag(HKEY_LOCAL_MACHINE, SCHANNEL_KEY,
+                   of_clients ? L"AllowInsecureRenegoClients" : L"AllowInsecureRenegoServers", &allowed))
+        return 0;
+    return allowed ? 1 : -1;
+}
+
 DWORD registry_cache_size(void)
 {
     DWORD size = 20000;

@@ -23,6 +23,10 @@ struct protocol_policy registry_protocols(void);
  */
 BOOL registry_sends_issuers(void);
 
+/* What AllowInsecureRenegoServers and AllowInsecureRenegoClients say of servers, and of clients: 0 when there
+ * is no such value, -1 for never and 1 for always (Microsoft: MS10-049). */
+int registry_insecure_renegotiation(BOOL of_clients);
+
 /* How many sessions all servers of a process keep: MaximumCacheSize, 20,000. */
 DWORD registry_cache_size(void);
 

@@ -628,6 +628,11 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         /* A warning before the end of the handshake (unrecognized_name, as a rule) ends nothing; many do. */
         if (error == GNUTLS_E_WARNING_ALERT_RECEIVED)
         {
+            if (session->facts.suite && gnutls_alert_get(session->tls) == GNUTLS_A_NO_RENEGOTIATION)
+            {
+                take_over(session);
+                return SEC_I_NO_RENEGOTIATION;
+            }
             if (session->warnings++ < WARNINGS_MAX) continue;
             return fail(session, GNUTLS_E_UNEXPECTED_PACKET);
         }
@@ -682,41 +687,91 @@ SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL cert
 
 /* --- records -------------------------------------------------------------------------------------------- */
 
-/* The suites that GnuTLS protects itself: CBC, and what is older. */
-static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
+/* Moves a record that GnuTLS has just written, after `spoken` bytes of the output, to where the caller wants
+ * it. */
+static SECURITY_STATUS lay_out(struct session *session, size_t spoken, struct record_layout *layout)
 {
     struct record_sizes sizes = session_record_sizes(session);
-    size_t spoken = session->output.size, framed = sizes.header + layout->data_size;
+    size_t size = session->output.size - spoken, framed = sizes.header + layout->data_size;
     SECURITY_STATUS status = SEC_E_ENCRYPT_FAILURE;
-    uint8_t *record;
-    size_t size;
+    uint8_t *record = session->output.data + spoken;
 
-    if (gnutls_record_send(session->tls, layout->data, layout->data_size) == (ssize_t)layout->data_size)
+    if (session->output.size > spoken && size >= framed && size - framed <= sizes.trailer)
     {
-        record = session->output.data + spoken;
-        size = session->output.size - spoken;
-        if (size >= framed && size - framed <= sizes.trailer)
-        {
-            memcpy(layout->header, record, sizes.header);
-            if (layout->data_size) memcpy(layout->data, record + sizes.header, layout->data_size);
-            memcpy(layout->trailer, record + framed, size - framed);
-            layout->header_size = sizes.header;
-            layout->trailer_size = size - framed;
-            status = SEC_E_OK;
-        }
+        memcpy(layout->header, record, sizes.header);
+        if (layout->data_size) memcpy(layout->data, record + sizes.header, layout->data_size);
+        memcpy(layout->trailer, record + framed, size - framed);
+        layout->header_size = sizes.header;
+        layout->trailer_size = size - framed;
+        status = SEC_E_OK;
     }
     session->output.size = spoken;
     return status;
 }
 
-SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout)
+/* The suites that GnuTLS protects itself: CBC, and what is older. */
+static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
+{
+    size_t spoken = session->output.size;
+
+    if (gnutls_record_send(session->tls, layout->data, layout->data_size) == (ssize_t)layout->data_size)
+        return lay_out(session, spoken, layout);
+    session->output.size = spoken;
+    return SEC_E_ENCRYPT_FAILURE;
+}
+
+/* The key has done enough: a KeyUpdate goes behind the data, and the next record has a new key. Nothing of
+ * the receiving side is touched. `room`: of the trailer. */
+static SECURITY_STATUS append_key_update(struct session *session, struct record_layout *layout, size_t room)
+{
+    size_t spoken = session->output.size, size;
+    SECURITY_STATUS status = SEC_E_ENCRYPT_FAILURE;
+
+    protection_hand_back(&session->sending, session->tls, FALSE);
+    if (gnutls_session_key_update(session->tls, 0) >= 0)
+    {
+        size = session->output.size - spoken;
+        if (size <= room - layout->trailer_size)
+        {
+            memcpy(layout->trailer + layout->trailer_size, session->output.data + spoken, size);
+            layout->trailer_size += size;
+            status = SEC_E_OK;
+        }
+    }
+    session->output.size = spoken;
+    protection_take_over(&session->sending, session->tls, FALSE, session->facts.suite,
+                         session->facts.version);
+    return status;
+}
+
+static BOOL has_room(const struct session *session, const struct record_layout *layout)
 {
     struct record_sizes sizes = session_record_sizes(session);
 
-    if (layout->header_size < sizes.header || layout->trailer_size < sizes.trailer)
-        return SEC_E_BUFFER_TOO_SMALL;
-    if (session->sending.aead) return protection_seal(&session->sending, layout);
-    return seal_through_gnutls(session, layout);
+    return layout->header_size >= sizes.header && layout->trailer_size >= sizes.trailer;
+}
+
+SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout)
+{
+    size_t room = layout->trailer_size;
+    SECURITY_STATUS status;
+
+    if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
+    if (!session->sending.aead) return seal_through_gnutls(session, layout);
+    status = protection_seal(&session->sending, layout);
+    if (!status && session->facts.version >= 0x0304 && session->sending.sequence >= KEY_RECORDS_MAX)
+        status = append_key_update(session, layout, room);
+    return status;
+}
+
+SECURITY_STATUS session_seal_alert(struct session *session, struct record_layout *layout)
+{
+    size_t spoken = session->output.size;
+
+    if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
+    if (session_alert(session, layout->data[0], layout->data[1])) return lay_out(session, spoken, layout);
+    session->output.size = spoken;
+    return SEC_E_ENCRYPT_FAILURE;
 }
 
 static SECURITY_STATUS open_through_gnutls(struct session *session, uint8_t *record, size_t size,

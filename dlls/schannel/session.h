@@ -20,6 +20,7 @@
 #define RECORD_FRAGMENT_MAX 18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
 #define MESSAGE_MAX         0x20000 /* of the records a handshake message, or warnings in between, may take */
 
+#define KEY_RECORDS_MAX     0x400000 /* records, not bytes: far below AES-GCM's 2^24.5 (RFC 8446, 5.5) */
 #define INTERLEAVED_MAX                                                                                      \
     0x100000 /* of application data that may come between the flights of a renegotiation */
 
@@ -81,9 +82,9 @@ void session_destroy(struct session *session); /* NULL is fine */
  * fails, or no whole record is left. The next call after success starts a renegotiation (TLS 1.2 and before).
  *
  * SEC_E_OK: done. SEC_I_CONTINUE_NEEDED: the peer has to say more. SEC_E_INCOMPLETE_MESSAGE: nothing was
- * eaten and there was nothing to say. SEC_I_INCOMPLETE_CREDENTIALS: `choose` said so, and the next call asks
- * again. Anything else is the end of the session, and its output is the alert
- * for the peer.
+ * eaten and there was nothing to say. SEC_I_NO_RENEGOTIATION: the peer refuses one, and the session is as it
+ * was before. SEC_I_INCOMPLETE_CREDENTIALS: `choose` said so, and the next call asks again. Anything else is
+ * the end of the session, and its output is the alert for the peer.
  */
 SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 
@@ -139,10 +140,15 @@ struct record_layout
 
 /*
  * Protects data where it lies, between a header and a trailer. At the same time another thread may be in
- * session_open. The data must not be more than RECORD_DATA_MAX.
- * SEC_E_BUFFER_TOO_SMALL: header or trailer have less than session_record_sizes; nothing is written.
+ * session_open. The data must not be more than RECORD_DATA_MAX. When a key of TLS 1.3 has protected
+ * KEY_RECORDS_MAX records, a KeyUpdate follows in the trailer. SEC_E_BUFFER_TOO_SMALL: header or trailer have
+ * less than session_record_sizes; nothing is written.
  */
 SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout);
+
+/* The same for an alert: the data is its two bytes, level and description. The sending side needs the session
+ * alone. */
+SECURITY_STATUS session_seal_alert(struct session *session, struct record_layout *layout);
 
 /* What a record turned out to hold. */
 struct opened_record

@@ -84,7 +84,9 @@ struct record_sizes suite_record_sizes(const struct suite *suite, DWORD protocol
 
     if (protocol & SP_PROT_TLS1_3)
     {
-        sizes.trailer++; /* the content type, which is protected too (RFC 8446, 5.2) */
+        /* The content type, which is protected too (RFC 8446, 5.2); and a KeyUpdate's record of one byte,
+         * which follows the data when the key has done enough: header, handshake header, byte, type, tag. */
+        sizes.trailer += 1 + 5 + 4 + 1 + 1 + cipher->tag;
         return sizes;
     }
     /* Up to TLS 1.0 the last block of a record is the next one's IV (RFC 2246, 6.2.3.2). */
