@@ -87,6 +87,18 @@ static void test_no_known_protocol_is_no_string(void)
        "a string for SSL 2.0 and DTLS\n");
 }
 
+static void test_renegotiation_is_secure_unless_it_is_said(void)
+{
+    char text[PRIORITY_SIZE];
+
+    priority_string(SP_PROT_TLS1_2_CLIENT, RENEGOTIATION_SECURE, text);
+    ok(strstr(text, "%PARTIAL_RENEGOTIATION") != NULL, "%s\n", text);
+    priority_string(SP_PROT_TLS1_2_CLIENT, RENEGOTIATION_STRICT, text);
+    ok(strstr(text, "%SAFE_RENEGOTIATION") != NULL, "%s\n", text);
+    priority_string(SP_PROT_TLS1_2_CLIENT, RENEGOTIATION_INSECURE, text);
+    ok(strstr(text, "%UNSAFE_RENEGOTIATION") != NULL, "%s\n", text);
+}
+
 START_TEST(priority)
 {
     profile_library_open();
@@ -94,4 +106,5 @@ START_TEST(priority)
     RUN(test_only_tls13_suites_for_tls13_alone);
     RUN(test_sha1_signatures_come_with_old_versions_only);
     RUN(test_no_known_protocol_is_no_string);
+    RUN(test_renegotiation_is_secure_unless_it_is_said);
 }

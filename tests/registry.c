@@ -100,10 +100,38 @@ static void test_a_value_that_is_no_number_counts_for_nothing(void)
     clear();
 }
 
+static const WCHAR schannel_key[] = L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL";
+
+static void set_value(const WCHAR *name, DWORD value)
+{
+    RegSetKeyValueW(HKEY_LOCAL_MACHINE, schannel_key, name, REG_DWORD, &value, sizeof(value));
+}
+
+static void test_values_beside_the_protocols(void)
+{
+    static const WCHAR *const names[] = { L"SendTrustedIssuerList", L"MaximumCacheSize",
+                                          L"AllowInsecureRenegoClients", L"AllowInsecureRenegoServers" };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++) RegDeleteKeyValueW(HKEY_LOCAL_MACHINE, schannel_key, names[i]);
+    ok(!registry_sends_issuers() && registry_cache_size() == 20000, "not the defaults\n");
+    ok(!registry_insecure_renegotiation(TRUE) && !registry_insecure_renegotiation(FALSE),
+       "not the defaults\n");
+    set_value(L"SendTrustedIssuerList", 1);
+    set_value(L"MaximumCacheSize", 7);
+    set_value(L"AllowInsecureRenegoClients", 1);
+    set_value(L"AllowInsecureRenegoServers", 0);
+    ok(registry_sends_issuers() && registry_cache_size() == 7, "not what was set\n");
+    ok(registry_insecure_renegotiation(TRUE) == 1 && registry_insecure_renegotiation(FALSE) == -1,
+       "not what was set\n");
+    for (i = 0; i < ARRAY_SIZE(names); i++) RegDeleteKeyValueW(HKEY_LOCAL_MACHINE, schannel_key, names[i]);
+}
+
 START_TEST(registry)
 {
     RUN(test_without_values_the_defaults_hold);
     RUN(test_each_protocol_has_three_states);
     RUN(test_the_server_has_keys_of_its_own);
     RUN(test_a_value_that_is_no_number_counts_for_nothing);
+    RUN(test_values_beside_the_protocols);
 }

@@ -506,6 +506,40 @@ static void test_a_session_does_not_wait_for_bytes_in_parts(void)
     pair_close(&pair);
 }
 
+/* Four million records, of which the peer only hears the last: then the key is renewed, behind the data. */
+static void test_a_key_that_has_done_enough(void)
+{
+    struct record_sizes sizes;
+    struct pair pair;
+    uint8_t memory[256], sequence[8] = { 0 };
+    char arrived[16];
+    ssize_t size;
+    ULONG i;
+
+    pair_open(&pair, SP_PROT_TLS1_3_CLIENT, suites[1].priority);
+    ok_status(pair_handshake(pair.session, pair.peer), SEC_E_OK);
+    sizes = session_record_sizes(pair.session);
+    for (i = 1; i < KEY_RECORDS_MAX; i++)
+    {
+        struct record_layout layout = {
+            memory, sizes.header, memory + sizes.header, 1, memory + sizes.header + 1, sizes.trailer
+        };
+
+        if (session_seal(pair.session, &layout) || layout.trailer_size != 17) break;
+    }
+    ok(i == KEY_RECORDS_MAX, "only %lu records\n", i);
+    for (i = 0; i < 8; i++) sequence[i] = (uint8_t)((ULONG64)(KEY_RECORDS_MAX - 1) >> 8 * (7 - i));
+    gnutls_record_set_state(pair.peer->tls, 1, sequence);
+    size = send_data(&pair, "the last one", 12, arrived, sizeof(arrived));
+    ok(size == 12 && !memcmp(arrived, "the last one", 12), "%d\n", (int)size);
+    do
+    {
+        size = send_data(&pair, "with a new key", 14, arrived, sizeof(arrived));
+    } while (size == GNUTLS_E_AGAIN);
+    ok(size == 14 && !memcmp(arrived, "with a new key", 14), "%d\n", (int)size);
+    pair_close(&pair);
+}
+
 START_TEST(session)
 {
     profile_library_open();
@@ -521,4 +555,5 @@ START_TEST(session)
     RUN(test_a_session_does_not_wait_for_bytes_in_parts);
     RUN(test_alerts_between_data_a_thousand_times);
     RUN(test_key_updates_and_data_a_thousand_times);
+    RUN(test_a_key_that_has_done_enough);
 }
