@@ -64,7 +64,7 @@ static void test_stream_sizes_are_exact(void)
         DWORD protocols;
         ULONG header, trailer;
     } rows[] = {
-        { "PEER_OPENSSL", TRUE, 0, 5, 17 },
+        { "PEER_OPENSSL", TRUE, 0, 5, 44 }, /* a tag, a type, and room for a KeyUpdate */
         { "PEER_OPENSSL", FALSE, 0, 13, 16 },
         { "PEER_OPENSSL_CBC384", FALSE, 0, 21, 64 },
         { "PEER_OPENSSL_TLS11", FALSE, SP_PROT_TLS1_1_CLIENT, 21, 36 },
