@@ -1,4 +1,4 @@
-# schannel.dll for Wine: make, make check, make demo, make lint, make format, make debug T=room.
+# schannel.dll for Wine: make, make check, make bench, make demo, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
@@ -21,11 +21,11 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check demo lint format debug clean
+.PHONY: all deps deps-update check bench demo lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-TOOLS = sspi-client sspi-server trust-ca
+TOOLS = sspi-client sspi-server sspi-bench trust-ca
 
 all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
 
@@ -135,6 +135,9 @@ TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe))
 # T=name: only tests with that in their name.
 check: build/.host-test all $(TEST_EXES)
 	@tests/run.py $(if $(T),--only $(T))
+
+bench: build/.host-test all
+	@tests/run.py --bench
 
 demo: build/.host-test all
 	@tools/demo.sh build

@@ -112,8 +112,84 @@ static void test_apache_wants_a_certificate_for_a_part_of_the_site(void)
     CertFreeCertificateContext(certificate);
 }
 
-/* --- EncryptMessage with SECQOP_WRAP_OOB_DATA ------------------------------------------------------------
- */
+/* --- the ways back from SEC_I_RENEGOTIATE --------------------------------------------------------------- */
+
+enum way
+{
+    NO_INPUT,    /* Qt */
+    EMPTY_TOKEN, /* curl, when there is nothing else */
+    WHAT_IS_LEFT,
+    THE_RECORD, /* and what is left */
+    WAYS
+};
+
+/* One DecryptMessage on all there is. `data` receives what it found. */
+static SECURITY_STATUS decrypt(struct client *client, enum way way, char *data, size_t room)
+{
+    SecBuffer buffers[4] = { { (ULONG)client->size, SECBUFFER_DATA, client->received } }, in[2],
+              out = { 0, SECBUFFER_TOKEN, NULL };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers }, in_desc = { SECBUFFER_VERSION, 2, in },
+                  out_desc = { SECBUFFER_VERSION, 1, &out };
+    SECURITY_STATUS status = sspi->DecryptMessage(&client->context, &desc, 0, NULL), step;
+    size_t left = 0, given;
+    unsigned i;
+
+    if (FAILED(status)) return status;
+    for (i = 0; i < 4; i++)
+    {
+        if (buffers[i].BufferType == SECBUFFER_EXTRA) left = buffers[i].cbBuffer;
+        if (buffers[i].BufferType == SECBUFFER_DATA && strlen(data) + buffers[i].cbBuffer < room)
+            strncat(data, buffers[i].pvBuffer, buffers[i].cbBuffer);
+    }
+    given = way == THE_RECORD ? client->size : way == WHAT_IS_LEFT ? left : 0;
+    if (status == SEC_I_RENEGOTIATE)
+    {
+        in[0] = (SecBuffer){ (ULONG)given, SECBUFFER_TOKEN, client->received + client->size - given };
+        in[1] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
+        step = sspi->InitializeSecurityContextW(&client->credential, &client->context, NULL,
+                                                client->requirements, 0, 0, way == NO_INPUT ? NULL : &in_desc,
+                                                0, &client->context, &out_desc, &client->attributes, NULL);
+        ok(step == SEC_E_OK, "way %d: %#lx\n", way, step);
+        ok(!out.cbBuffer, "way %d: a ticket wants no answer\n", way);
+        if (given) left = in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0;
+        client->renegotiations++;
+    }
+    memmove(client->received, client->received + client->size - left, left);
+    client->size = left;
+    return status;
+}
+
+/* Tickets of TLS 1.3, several in a row, and the answer behind them. */
+static void test_every_way_back(void)
+{
+    static const char *const peers[] = { "PEER_NGINX", "PEER_OPENSSL_TLS13", "PEER_GNUTLS" };
+    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    enum way way;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(peers); i++)
+        for (way = NO_INPUT; way < WAYS; way++)
+        {
+            SECURITY_STATUS status = SEC_E_OK;
+            struct client client;
+            char data[16384] = "";
+            unsigned turns;
+
+            ok_status(client_open(&client, peers[i], SP_PROT_TLS1_3_CLIENT, TRUE), SEC_E_OK);
+            ok_status(client_send(&client, request, sizeof(request) - 1), SEC_E_OK);
+            for (turns = 0; turns < 40 && !strstr(data, "HTTP") && !FAILED(status); turns++)
+            {
+                if (!client.size && !client_fill(&client)) break;
+                status = decrypt(&client, way, data, sizeof(data));
+                if (status == SEC_E_INCOMPLETE_MESSAGE && client_fill(&client)) status = SEC_E_OK;
+            }
+            ok(strstr(data, "HTTP") != NULL, "%s, way %d: %#lx, %s\n", peers[i], way, status, data);
+            ok(client.renegotiations > 0, "%s, way %d: no ticket\n", peers[i], way);
+            client_close(&client);
+        }
+}
+
+/* --- EncryptMessage with SECQOP_WRAP_OOB_DATA ----------------------------------------------------------- */
 
 static SECURITY_STATUS wrap(struct client *client, BYTE level, BYTE alert, ULONG size)
 {
@@ -178,5 +254,6 @@ START_TEST(sspi_renegotiation)
     RUN(test_a_server_that_takes_it);
     RUN(test_a_server_that_refuses);
     RUN(test_apache_wants_a_certificate_for_a_part_of_the_site);
+    RUN(test_every_way_back);
     RUN(test_alerts_as_messages);
 }

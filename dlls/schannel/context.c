@@ -49,6 +49,7 @@ static void context_destroy(struct object *object)
     credentials_release(context->credentials);
     free(context->client.input);
     free(context->interleaved.delivered);
+    free(context->message);
     free(context->held.input);
     free(context);
 }

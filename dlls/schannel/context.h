@@ -82,7 +82,9 @@ struct context
     BOOL validated_by_caller;
     BOOL requested;       /* a server has asked for a renegotiation, or for a certificate of TLS 1.3 */
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
-    BOOL closed_by_peer;  /* close_notify has come */
+    uint8_t *message;     /* the record it gave it for: some programs bring that along */
+    size_t message_size;
+    BOOL closed_by_peer; /* close_notify has come */
     struct held_answer held;
     struct client_certificate client;
     struct interleaved interleaved;

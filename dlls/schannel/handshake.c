@@ -236,9 +236,22 @@ static SECURITY_STATUS renegotiate(struct context *context, struct step *step)
     return step_handshake(context, step);
 }
 
+/* The record that DecryptMessage has read already, if the program brings it. */
+static void skip_message(struct context *context, struct step *step)
+{
+    struct span read;
+
+    if (context->message_size && step->rest.size >= context->message_size &&
+        !memcmp(step->rest.data, context->message, context->message_size))
+        span_take(&step->rest, context->message_size, &read);
+    free(context->message);
+    context->message = NULL;
+    context->message_size = 0;
+}
+
 /*
- * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with whatever it
- * found after the record: nothing, an empty token, or the records that follow, application data among them.
+ * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with the record
+ * that said so, or with what it found after it: nothing, an empty token, or records, data among them.
  * Or it comes unasked and without input, which is how it asks for a renegotiation.
  */
 static SECURITY_STATUS step_established(struct context *context, struct step *step)
@@ -246,6 +259,7 @@ static SECURITY_STATUS step_established(struct context *context, struct step *st
     BOOL asked = context->message_waiting;
     SECURITY_STATUS status;
 
+    if (asked) skip_message(context, step);
     if ((status = read_messages(context, step))) return answer_failure(context, step, status);
     context->message_waiting = FALSE;
 

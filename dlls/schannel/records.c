@@ -116,6 +116,17 @@ static void report_layout(struct context *context, struct stream_message *messag
     if (given > size) secbuf_set(message->extra, SECBUFFER_EXTRA, record + size, given - size);
 }
 
+/* Without memory the record is forgotten: few programs bring it again. */
+static void keep_message(struct context *context, struct span record)
+{
+    context->message_waiting = TRUE;
+    free(context->message);
+    context->message_size = 0;
+    if (!(context->message = malloc(record.size))) return;
+    memcpy(context->message, record.data, record.size);
+    context->message_size = record.size;
+}
+
 /* A record that is no application data: the session needs both directions for it. Needs receive_lock. */
 static SECURITY_STATUS process(struct context *context, struct span record)
 {
@@ -124,7 +135,7 @@ static SECURITY_STATUS process(struct context *context, struct span record)
     AcquireSRWLockExclusive(&context->send_lock);
     status = session_process(context->session, record);
     if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
-    if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
+    if (status == SEC_I_RENEGOTIATE) keep_message(context, record);
     if (status == SEC_I_NO_RENEGOTIATION) context->requested = FALSE;
     if (FAILED(status)) context_fail(context, status);
     ReleaseSRWLockExclusive(&context->send_lock);
