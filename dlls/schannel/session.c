@@ -4,57 +4,17 @@
  * GnuTLS pulls from `input`, which points into the caller's bytes for the length of one call and is then
  * empty, and pushes into `output`. Once keys are agreed on, application data of AEAD suites never passes
  * through GnuTLS's record layer: `sending` and `receiving` protect it in place. Whenever GnuTLS itself is to
- * read or write a record, the sequence numbers are handed back to it before and taken over after (give_back,
- * take_over).
+ * read or write a record, the sequence numbers are handed back to it before and taken over after
+ * (session_give_back, session_take_over).
  */
-#include "session.h"
+#include "session_tls.h"
 #include "identity_tls.h"
 #include "log.h"
-#include "profile_tls.h"
-#include "protection.h"
-#include "resumption.h"
 #include "status.h"
-#include <gnutls/gnutls.h>
 #include <errno.h>
 
 #define SSL2_HELLO_MIN 28 /* bytes: the fixed part, one suite, a challenge of 16 */
 #define WARNINGS_MAX   8  /* GnuTLS takes 16 a session and then calls it an error of its own */
-
-struct bytes
-{
-    uint8_t *data;
-    size_t size, room;
-};
-
-struct session
-{
-    gnutls_session_t tls;
-    const struct profile *profile;
-    BOOL server;
-    struct resumption resumption;
-    BOOL greeted; /* the first record has come */
-    struct span input;
-    struct bytes output;
-    struct bytes interleaved; /* plaintext */
-    struct protection sending, receiving;
-
-    SECURITY_STATUS (*verify)(void *owner);
-    SECURITY_STATUS(*choose)
-    (void *owner, const struct identity_request *request, const struct identity **identity);
-    void *owner;
-    SECURITY_STATUS refusal; /* what verify said, if it refused */
-    BOOL choosing;           /* choose said "later" */
-    BOOL awaiting;           /* the client's certificate, after the handshake */
-    struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
-    unsigned issuer_count;
-
-    enum session_pending pending;
-    BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
-    BOOL ticket_came;
-    size_t unfinished; /* bytes it was given since the last whole one */
-    unsigned warnings; /* alerts received during handshakes */
-    struct session_facts facts;
-};
 
 /* --- the wire ------------------------------------------------------------------------------------------- */
 
@@ -375,157 +335,15 @@ void session_destroy(struct session *session)
     free(session);
 }
 
-/* --- facts ---------------------------------------------------------------------------------------------- */
-
-static const struct
-{
-    gnutls_protocol_t gnutls;
-    DWORD protocol; /* both sides' bits */
-    USHORT version;
-} versions[] = {
-    /* clang-format off */
-    { GNUTLS_TLS1_3, SP_PROT_TLS1_3, 0x0304 },
-    { GNUTLS_TLS1_2, SP_PROT_TLS1_2, 0x0303 },
-    { GNUTLS_TLS1_1, SP_PROT_TLS1_1, 0x0302 },
-    { GNUTLS_TLS1_0, SP_PROT_TLS1_0, 0x0301 },
-    { GNUTLS_SSL3,   SP_PROT_SSL3,   0x0300 },
-    /* clang-format on */
-};
-
-static const struct
-{
-    gnutls_group_t gnutls;
-    USHORT id; /* IANA, TLS Supported Groups */
-    USHORT bits;
-} groups[] = {
-    /* clang-format off */
-    { GNUTLS_GROUP_X25519,    0x001d, 255 },
-    { GNUTLS_GROUP_SECP256R1, 0x0017, 256 },
-    { GNUTLS_GROUP_SECP384R1, 0x0018, 384 },
-    { GNUTLS_GROUP_SECP521R1, 0x0019, 521 },
-    { GNUTLS_GROUP_FFDHE2048, 0x0100, 2048 },
-    { GNUTLS_GROUP_FFDHE3072, 0x0101, 3072 },
-    { GNUTLS_GROUP_FFDHE4096, 0x0102, 4096 },
-    /* clang-format on */
-};
-
-static void learn_facts(struct session *session)
-{
-    struct session_facts *facts = &session->facts;
-    gnutls_protocol_t version = gnutls_protocol_get_version(session->tls);
-    gnutls_group_t group = gnutls_group_get(session->tls);
-    const char *name = gnutls_ciphersuite_get(session->tls);
-    unsigned i;
-
-    memset(facts, 0, sizeof(*facts));
-    for (i = 0; i < ARRAY_SIZE(versions); i++)
-    {
-        if (versions[i].gnutls != version) continue;
-        facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
-        facts->version = versions[i].version;
-    }
-    for (i = 0; i < ARRAY_SIZE(groups); i++)
-    {
-        if (groups[i].gnutls != group) continue;
-        facts->group = groups[i].id;
-        facts->exchange_bits = groups[i].bits;
-    }
-    facts->suite = name ? suite_of_name(name) : NULL;
-    facts->resumed = gnutls_session_is_resumed(session->tls) != 0;
-    facts->maximum_message = (ULONG)min(gnutls_record_get_max_size(session->tls), RECORD_DATA_MAX);
-    if (!facts->suite) ERR("suite %s has no row\n", name ? name : "(none)");
-}
-
-const struct session_facts *session_facts(const struct session *session)
-{
-    return &session->facts;
-}
-
-struct record_sizes session_record_sizes(const struct session *session)
-{
-    return suite_record_sizes(session->facts.suite, session->facts.protocol);
-}
-
-unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX])
-{
-    unsigned i, count = 0;
-    const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
-
-    if (!peers) return 0;
-    for (i = 0; i < count && i < PEER_CHAIN_MAX; i++)
-    {
-        chain[i].data = peers[i].data;
-        chain[i].size = peers[i].size;
-    }
-    return i;
-}
-
-struct span session_own_certificate(const struct session *session)
-{
-    const gnutls_datum_t *ours = gnutls_certificate_get_ours(session->tls);
-    struct span own = { NULL, 0 };
-
-    if (!ours) return own;
-    own.data = ours->data;
-    own.size = ours->size;
-    return own;
-}
-
-unsigned session_issuers(const struct session *session, const struct span **issuers)
-{
-    *issuers = session->issuers;
-    return session->issuer_count;
-}
-
-struct span session_stapled(const struct session *session)
-{
-    gnutls_datum_t response = { NULL, 0 };
-    struct span stapled = { NULL, 0 };
-
-    if (gnutls_ocsp_status_request_get2(session->tls, 0, &response) < 0) return stapled;
-    stapled.data = response.data;
-    stapled.size = response.size;
-    return stapled;
-}
-
-struct span session_application_protocol(const struct session *session)
-{
-    gnutls_datum_t name = { NULL, 0 };
-    struct span protocol = { NULL, 0 };
-
-    if (gnutls_alpn_get_selected_protocol(session->tls, &name) < 0) return protocol;
-    protocol.data = name.data;
-    protocol.size = name.size;
-    return protocol;
-}
-
-size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size)
-{
-    gnutls_datum_t data = { NULL, 0 };
-
-    if (gnutls_session_channel_binding(session->tls, GNUTLS_CB_TLS_UNIQUE, &data) < 0) return 0;
-    size = min(size, data.size);
-    memcpy(binding, data.data, size);
-    gnutls_free(data.data);
-    return size;
-}
-
-size_t session_id(const struct session *session, uint8_t id[32])
-{
-    size_t size = 32;
-
-    return gnutls_session_get_id(session->tls, id, &size) < 0 ? 0 : size;
-}
-
 /* --- whose record layer --------------------------------------------------------------------------------- */
 
-static void give_back(struct session *session)
+void session_give_back(struct session *session)
 {
     protection_hand_back(&session->sending, session->tls, FALSE);
     protection_hand_back(&session->receiving, session->tls, TRUE);
 }
 
-static void take_over(struct session *session)
+void session_take_over(struct session *session)
 {
     const struct session_facts *facts = &session->facts;
 
@@ -539,14 +357,14 @@ BOOL session_alert(struct session *session, unsigned level, unsigned alert)
 {
     BOOL sent;
 
-    give_back(session);
+    session_give_back(session);
     sent = gnutls_alert_send(session->tls, level, alert) == GNUTLS_E_SUCCESS;
-    if (session->sending.aead) take_over(session);
+    if (session->sending.aead) session_take_over(session);
     return sent;
 }
 
 /* The end: the reason for the caller, and the alert for the peer. */
-static SECURITY_STATUS fail(struct session *session, int error)
+SECURITY_STATUS session_fail(struct session *session, int error)
 {
     SECURITY_STATUS status;
 
@@ -579,17 +397,12 @@ static SECURITY_STATUS fail_framing(struct session *session, SECURITY_STATUS sta
 }
 
 /* GnuTLS looks at a message's size when it is whole, and it may say it has 16 MiB. FALSE: enough of that. */
-static BOOL give_record(struct session *session, struct span record)
+BOOL session_give_record(struct session *session, struct span record)
 {
     session->unfinished += record.size;
     if (session->unfinished > MESSAGE_MAX) return FALSE;
     session->input = record;
     return TRUE;
-}
-
-static BOOL wants_more(int error)
-{
-    return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
 }
 
 /* The peer may send data until it has answered a renegotiation. FALSE: it is not what the peer sent, there is
@@ -603,7 +416,7 @@ static BOOL keep_interleaved(struct session *session, struct span record)
     session->input = record;
     size = gnutls_record_recv(session->tls, data, sizeof(data));
     session->input.size = 0;
-    if (wants_more((int)size)) return TRUE; /* a record without data */
+    if (session_wants_more((int)size)) return TRUE; /* a record without data */
     kept = size > 0 && session->interleaved.size + (size_t)size <= INTERLEAVED_MAX &&
            bytes_append(&session->interleaved, data, (size_t)size);
     SecureZeroMemory(data, sizeof(data));
@@ -617,7 +430,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     struct span record;
     int error;
 
-    if (session->sending.aead) give_back(session);
+    if (session->sending.aead) session_give_back(session);
     protection_clear(&session->sending);
     protection_clear(&session->receiving);
     session->pending = SESSION_PENDING_NOTHING;
@@ -630,14 +443,14 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         {
             if (session->facts.suite && gnutls_alert_get(session->tls) == GNUTLS_A_NO_RENEGOTIATION)
             {
-                take_over(session);
+                session_take_over(session);
                 return SEC_I_NO_RENEGOTIATION;
             }
             if (session->warnings++ < WARNINGS_MAX) continue;
-            return fail(session, GNUTLS_E_UNEXPECTED_PACKET);
+            return session_fail(session, GNUTLS_E_UNEXPECTED_PACKET);
         }
         if (!error) break;
-        if (!wants_more(error)) return fail(session, error);
+        if (!session_wants_more(error)) return session_fail(session, error);
         if (session->choosing)
         {
             session->choosing = FALSE;
@@ -655,17 +468,17 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         /* GnuTLS's handshake begins anew when it meets data, so it never does. */
         if (session->facts.suite && record.data[0] == CONTENT_APPLICATION_DATA)
         {
-            if (!keep_interleaved(session, record)) return fail(session, GNUTLS_E_UNEXPECTED_PACKET);
+            if (!keep_interleaved(session, record)) return session_fail(session, GNUTLS_E_UNEXPECTED_PACKET);
             continue;
         }
-        if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
+        if (!session_give_record(session, record)) return session_fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     }
     session->pending = SESSION_PENDING_NOTHING;
-    learn_facts(session);
+    session_learn_facts(session);
     if (!session->server && session->facts.version < 0x0304)
         resumption_keep(&session->resumption, session->tls);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
-    take_over(session);
+    session_take_over(session);
     return SEC_E_OK;
 }
 
@@ -678,270 +491,9 @@ SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL cert
         gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
         resumption_ask(&session->resumption, session->tls);
     }
-    give_back(session);
+    session_give_back(session);
     error = gnutls_rehandshake(session->tls);
-    if (error < 0) return fail(session, error);
-    take_over(session);
+    if (error < 0) return session_fail(session, error);
+    session_take_over(session);
     return SEC_E_OK;
-}
-
-/* --- records -------------------------------------------------------------------------------------------- */
-
-/* Moves a record that GnuTLS has just written, after `spoken` bytes of the output, to where the caller wants
- * it. */
-static SECURITY_STATUS lay_out(struct session *session, size_t spoken, struct record_layout *layout)
-{
-    struct record_sizes sizes = session_record_sizes(session);
-    size_t size = session->output.size - spoken, framed = sizes.header + layout->data_size;
-    SECURITY_STATUS status = SEC_E_ENCRYPT_FAILURE;
-    uint8_t *record = session->output.data + spoken;
-
-    if (session->output.size > spoken && size >= framed && size - framed <= sizes.trailer)
-    {
-        memcpy(layout->header, record, sizes.header);
-        if (layout->data_size) memcpy(layout->data, record + sizes.header, layout->data_size);
-        memcpy(layout->trailer, record + framed, size - framed);
-        layout->header_size = sizes.header;
-        layout->trailer_size = size - framed;
-        status = SEC_E_OK;
-    }
-    session->output.size = spoken;
-    return status;
-}
-
-/* The suites that GnuTLS protects itself: CBC, and what is older. */
-static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
-{
-    size_t spoken = session->output.size;
-
-    if (gnutls_record_send(session->tls, layout->data, layout->data_size) == (ssize_t)layout->data_size)
-        return lay_out(session, spoken, layout);
-    session->output.size = spoken;
-    return SEC_E_ENCRYPT_FAILURE;
-}
-
-/* The key has done enough: a KeyUpdate goes behind the data, and the next record has a new key. Nothing of
- * the receiving side is touched. `room`: of the trailer. */
-static SECURITY_STATUS append_key_update(struct session *session, struct record_layout *layout, size_t room)
-{
-    size_t spoken = session->output.size, size;
-    SECURITY_STATUS status = SEC_E_ENCRYPT_FAILURE;
-
-    protection_hand_back(&session->sending, session->tls, FALSE);
-    if (gnutls_session_key_update(session->tls, 0) >= 0)
-    {
-        size = session->output.size - spoken;
-        if (size <= room - layout->trailer_size)
-        {
-            memcpy(layout->trailer + layout->trailer_size, session->output.data + spoken, size);
-            layout->trailer_size += size;
-            status = SEC_E_OK;
-        }
-    }
-    session->output.size = spoken;
-    protection_take_over(&session->sending, session->tls, FALSE, session->facts.suite,
-                         session->facts.version);
-    return status;
-}
-
-static BOOL has_room(const struct session *session, const struct record_layout *layout)
-{
-    struct record_sizes sizes = session_record_sizes(session);
-
-    return layout->header_size >= sizes.header && layout->trailer_size >= sizes.trailer;
-}
-
-SECURITY_STATUS session_seal(struct session *session, struct record_layout *layout)
-{
-    size_t room = layout->trailer_size;
-    SECURITY_STATUS status;
-
-    if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
-    if (!session->sending.aead) return seal_through_gnutls(session, layout);
-    status = protection_seal(&session->sending, layout);
-    if (!status && session->facts.version >= 0x0304 && session->sending.sequence >= KEY_RECORDS_MAX)
-        status = append_key_update(session, layout, room);
-    return status;
-}
-
-SECURITY_STATUS session_seal_alert(struct session *session, struct record_layout *layout)
-{
-    size_t spoken = session->output.size;
-
-    if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
-    if (session_alert(session, layout->data[0], layout->data[1])) return lay_out(session, spoken, layout);
-    session->output.size = spoken;
-    return SEC_E_ENCRYPT_FAILURE;
-}
-
-static SECURITY_STATUS open_through_gnutls(struct session *session, uint8_t *record, size_t size,
-                                           struct opened_record *opened)
-{
-    struct record_sizes sizes = session_record_sizes(session);
-    ssize_t received;
-
-    session->input.data = record;
-    session->input.size = size;
-    opened->data = record + min(sizes.header, size);
-    received = gnutls_record_recv(session->tls, opened->data, size - min(sizes.header, size));
-    session->input.size = 0;
-    opened->size = received > 0 ? (size_t)received : 0;
-    /* GnuTLS passes over records without data, and says so with "again". */
-    if (received >= 0 || wants_more((int)received)) return SEC_E_OK;
-    return fail(session, (int)received);
-}
-
-SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t size,
-                             struct opened_record *opened)
-{
-    struct opened_content content;
-    SECURITY_STATUS status;
-
-    if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
-    if (!session->receiving.aead) return open_through_gnutls(session, record, size, opened);
-
-    if ((status = protection_open(&session->receiving, record, size, &content))) return status;
-    if (content.type != CONTENT_APPLICATION_DATA)
-    {
-        status = protection_close(&session->receiving, record, &content);
-        return status ? status : SEC_I_CONTINUE_NEEDED;
-    }
-    protection_opened(&session->receiving);
-    opened->data = content.data;
-    opened->size = content.size;
-    return SEC_E_OK;
-}
-
-BOOL session_holds_message(struct session *session, struct span record)
-{
-    struct opened_content content;
-    BOOL holds = FALSE;
-    uint8_t *copy;
-
-    if (session->facts.version < 0x0304) return record.data[0] == CONTENT_HANDSHAKE;
-    if (!session->receiving.aead || !(copy = malloc(record.size))) return FALSE;
-    memcpy(copy, record.data, record.size);
-    /* What cannot be opened is left to DecryptMessage, which says so. */
-    if (!protection_open(&session->receiving, copy, record.size, &content))
-        holds = content.type == CONTENT_HANDSHAKE;
-    SecureZeroMemory(copy, record.size);
-    free(copy);
-    return holds;
-}
-
-/* What GnuTLS says to a record that is no application data. */
-static SECURITY_STATUS learn(struct session *session, int result)
-{
-    switch (result)
-    {
-    case GNUTLS_E_REHANDSHAKE:
-        session->pending = SESSION_PENDING_RENEGOTIATION;
-        return SEC_I_RENEGOTIATE;
-    case GNUTLS_E_REAUTH_REQUEST:
-        session->pending = SESSION_PENDING_CERTIFICATE;
-        return SEC_I_RENEGOTIATE;
-    case GNUTLS_E_WARNING_ALERT_RECEIVED:
-        WARN("warning alert %u\n", gnutls_alert_get(session->tls));
-        return gnutls_alert_get(session->tls) == GNUTLS_A_NO_RENEGOTIATION ? SEC_I_NO_RENEGOTIATION
-                                                                           : SEC_E_OK;
-    default:
-        if (!wants_more(result)) return fail(session, result);
-        return session->handshake_message ? SEC_I_RENEGOTIATE : SEC_E_OK;
-    }
-}
-
-/* A record of the client's answer to session_request_certificate. */
-static SECURITY_STATUS read_certificate(struct session *session)
-{
-    int error = gnutls_reauth(session->tls, 0);
-
-    if (wants_more(error)) return SEC_E_OK;
-    session->awaiting = FALSE;
-    return error < 0 ? fail(session, error) : SEC_I_RENEGOTIATE;
-}
-
-SECURITY_STATUS session_process(struct session *session, struct span record)
-{
-    SECURITY_STATUS status;
-    uint8_t data[1];
-    ssize_t received;
-
-    give_back(session);
-    session->handshake_message = FALSE;
-    if (!give_record(session, record)) return fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
-    if (session->awaiting)
-        status = read_certificate(session);
-    else
-    {
-        received = gnutls_record_recv(session->tls, data, sizeof(data));
-        if (received > 0)
-            status = SEC_E_ILLEGAL_MESSAGE; /* it was none when session_open looked */
-        else
-            status = received ? learn(session, (int)received) : SEC_I_CONTEXT_EXPIRED;
-    }
-    session->input.size = 0;
-    if (session->ticket_came && !FAILED(status)) resumption_keep(&session->resumption, session->tls);
-    session->ticket_came = FALSE;
-    take_over(session);
-    return status;
-}
-
-enum session_pending session_pending(const struct session *session)
-{
-    return session->pending;
-}
-
-SECURITY_STATUS session_answer(struct session *session)
-{
-    BOOL certificate = session->pending == SESSION_PENDING_CERTIFICATE;
-    int error;
-
-    if (!certificate && session->pending != SESSION_PENDING_ANSWER) return SEC_E_OK;
-    give_back(session);
-    error = certificate ? gnutls_reauth(session->tls, 0) : gnutls_session_key_update(session->tls, 0);
-    if (session->choosing)
-    {
-        session->choosing = FALSE;
-        take_over(session);
-        return SEC_I_INCOMPLETE_CREDENTIALS;
-    }
-    session->pending = SESSION_PENDING_NOTHING;
-    if (error < 0) return fail(session, error);
-    take_over(session);
-    return SEC_E_OK;
-}
-
-SECURITY_STATUS session_request_certificate(struct session *session)
-{
-    int error;
-
-    if (!(gnutls_session_get_flags(session->tls) & GNUTLS_SFLAGS_POST_HANDSHAKE_AUTH))
-        return SEC_E_UNSUPPORTED_FUNCTION;
-    gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
-    give_back(session);
-    error = gnutls_reauth(session->tls, 0);
-    if (!wants_more(error)) return fail(session, error);
-    session->awaiting = TRUE;
-    take_over(session);
-    return SEC_E_OK;
-}
-
-void session_limit_cache(unsigned limit)
-{
-    resumption_limit(limit);
-}
-
-void session_empty_cache(struct span name)
-{
-    resumption_empty(name);
-}
-
-void session_set_resumable(struct session *session, BOOL resumable)
-{
-    resumption_set(&session->resumption, session->tls, resumable, session->server && session->facts.suite);
-}
-
-BOOL session_awaits_certificate(const struct session *session)
-{
-    return session->awaiting;
 }

@@ -1,0 +1,145 @@
+/*
+ * What a session has negotiated, in words that are not GnuTLS's.
+ */
+#include "session_tls.h"
+#include "log.h"
+
+static const struct
+{
+    gnutls_protocol_t gnutls;
+    DWORD protocol; /* both sides' bits */
+    USHORT version;
+} versions[] = {
+    /* clang-format off */
+    { GNUTLS_TLS1_3, SP_PROT_TLS1_3, 0x0304 },
+    { GNUTLS_TLS1_2, SP_PROT_TLS1_2, 0x0303 },
+    { GNUTLS_TLS1_1, SP_PROT_TLS1_1, 0x0302 },
+    { GNUTLS_TLS1_0, SP_PROT_TLS1_0, 0x0301 },
+    { GNUTLS_SSL3,   SP_PROT_SSL3,   0x0300 },
+    /* clang-format on */
+};
+
+static const struct
+{
+    gnutls_group_t gnutls;
+    USHORT id; /* IANA, TLS Supported Groups */
+    USHORT bits;
+} groups[] = {
+    /* clang-format off */
+    { GNUTLS_GROUP_X25519,    0x001d, 255 },
+    { GNUTLS_GROUP_SECP256R1, 0x0017, 256 },
+    { GNUTLS_GROUP_SECP384R1, 0x0018, 384 },
+    { GNUTLS_GROUP_SECP521R1, 0x0019, 521 },
+    { GNUTLS_GROUP_FFDHE2048, 0x0100, 2048 },
+    { GNUTLS_GROUP_FFDHE3072, 0x0101, 3072 },
+    { GNUTLS_GROUP_FFDHE4096, 0x0102, 4096 },
+    /* clang-format on */
+};
+
+void session_learn_facts(struct session *session)
+{
+    struct session_facts *facts = &session->facts;
+    gnutls_protocol_t version = gnutls_protocol_get_version(session->tls);
+    gnutls_group_t group = gnutls_group_get(session->tls);
+    const char *name = gnutls_ciphersuite_get(session->tls);
+    unsigned i;
+
+    memset(facts, 0, sizeof(*facts));
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        if (versions[i].gnutls != version) continue;
+        facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
+        facts->version = versions[i].version;
+    }
+    for (i = 0; i < ARRAY_SIZE(groups); i++)
+    {
+        if (groups[i].gnutls != group) continue;
+        facts->group = groups[i].id;
+        facts->exchange_bits = groups[i].bits;
+    }
+    facts->suite = name ? suite_of_name(name) : NULL;
+    facts->resumed = gnutls_session_is_resumed(session->tls) != 0;
+    facts->maximum_message = (ULONG)min(gnutls_record_get_max_size(session->tls), RECORD_DATA_MAX);
+    if (!facts->suite) ERR("suite %s has no row\n", name ? name : "(none)");
+}
+
+const struct session_facts *session_facts(const struct session *session)
+{
+    return &session->facts;
+}
+
+struct record_sizes session_record_sizes(const struct session *session)
+{
+    return suite_record_sizes(session->facts.suite, session->facts.protocol);
+}
+
+unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX])
+{
+    unsigned i, count = 0;
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
+
+    if (!peers) return 0;
+    for (i = 0; i < count && i < PEER_CHAIN_MAX; i++)
+    {
+        chain[i].data = peers[i].data;
+        chain[i].size = peers[i].size;
+    }
+    return i;
+}
+
+struct span session_own_certificate(const struct session *session)
+{
+    const gnutls_datum_t *ours = gnutls_certificate_get_ours(session->tls);
+    struct span own = { NULL, 0 };
+
+    if (!ours) return own;
+    own.data = ours->data;
+    own.size = ours->size;
+    return own;
+}
+
+unsigned session_issuers(const struct session *session, const struct span **issuers)
+{
+    *issuers = session->issuers;
+    return session->issuer_count;
+}
+
+struct span session_stapled(const struct session *session)
+{
+    gnutls_datum_t response = { NULL, 0 };
+    struct span stapled = { NULL, 0 };
+
+    if (gnutls_ocsp_status_request_get2(session->tls, 0, &response) < 0) return stapled;
+    stapled.data = response.data;
+    stapled.size = response.size;
+    return stapled;
+}
+
+struct span session_application_protocol(const struct session *session)
+{
+    gnutls_datum_t name = { NULL, 0 };
+    struct span protocol = { NULL, 0 };
+
+    if (gnutls_alpn_get_selected_protocol(session->tls, &name) < 0) return protocol;
+    protocol.data = name.data;
+    protocol.size = name.size;
+    return protocol;
+}
+
+size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size)
+{
+    gnutls_datum_t data = { NULL, 0 };
+
+    if (gnutls_session_channel_binding(session->tls, GNUTLS_CB_TLS_UNIQUE, &data) < 0) return 0;
+    size = min(size, data.size);
+    memcpy(binding, data.data, size);
+    gnutls_free(data.data);
+    return size;
+}
+
+size_t session_id(const struct session *session, uint8_t id[32])
+{
+    size_t size = 32;
+
+    return gnutls_session_get_id(session->tls, id, &size) < 0 ? 0 : size;
+}

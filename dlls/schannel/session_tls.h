@@ -1,0 +1,70 @@
+/*
+ * The inside of a session, for the files it is spread over: session.c (the wire and the handshake),
+ * session_records.c (what comes after it) and session_facts.c (what was negotiated).
+ */
+#ifndef SCHANNEL_SESSION_TLS_H
+#define SCHANNEL_SESSION_TLS_H
+
+#include "session.h"
+#include "profile_tls.h"
+#include "protection.h"
+#include "resumption.h"
+#include <gnutls/gnutls.h>
+
+struct bytes
+{
+    uint8_t *data;
+    size_t size, room;
+};
+
+struct session
+{
+    gnutls_session_t tls;
+    const struct profile *profile;
+    BOOL server;
+    struct resumption resumption;
+    BOOL greeted; /* the first record has come */
+    struct span input;
+    struct bytes output;
+    struct bytes interleaved; /* plaintext */
+    struct protection sending, receiving;
+
+    SECURITY_STATUS (*verify)(void *owner);
+    SECURITY_STATUS(*choose)
+    (void *owner, const struct identity_request *request, const struct identity **identity);
+    void *owner;
+    SECURITY_STATUS refusal; /* what verify said, if it refused */
+    BOOL choosing;           /* choose said "later" */
+    BOOL awaiting;           /* the client's certificate, after the handshake */
+    struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
+    unsigned issuer_count;
+
+    enum session_pending pending;
+    BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
+    BOOL ticket_came;
+    size_t unfinished; /* bytes it was given since the last whole one */
+    unsigned warnings; /* alerts received during handshakes */
+    struct session_facts facts;
+};
+
+/* Nothing is wrong: GnuTLS has no more bytes. */
+static inline BOOL session_wants_more(int error)
+{
+    return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
+}
+
+/* Reads facts from GnuTLS, after a handshake. */
+void session_learn_facts(struct session *session);
+
+/* Application data is protected by us, the rest by GnuTLS: before it reads or writes a record it gets the
+ * sequence numbers back, and after that they are taken over. */
+void session_give_back(struct session *session);
+void session_take_over(struct session *session);
+
+/* Lets GnuTLS read a record. FALSE: a message has become too large. */
+BOOL session_give_record(struct session *session, struct span record);
+
+/* The end: the reason for the caller, and the alert for the peer in the output. */
+SECURITY_STATUS session_fail(struct session *session, int error);
+
+#endif
