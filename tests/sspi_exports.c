@@ -142,6 +142,45 @@ static void test_random_bits_and_an_empty_cache(void)
     ok(empty_a(NULL, 0) && empty_w(L"localhost", 0), "the cache is not empty\n");
 }
 
+static void test_a_hello_is_looked_into(void)
+{
+    HMODULE module = GetModuleHandleA("schannel.dll");
+    SECURITY_STATUS(WINAPI * identity)
+    (BYTE *, DWORD, BYTE **, DWORD *, DWORD) = (void *)GetProcAddress(module, "SslGetServerIdentity");
+    SECURITY_STATUS(WINAPI * extensions)
+    (const BYTE *, DWORD, struct client_extension *, BYTE, DWORD *, DWORD) =
+        (void *)GetProcAddress(module, "SslGetExtensions");
+    struct client_extension wanted[] = { { 43, NULL, 1 }, { 0x7777, (const BYTE *)1, 1 }, { 0, NULL, 0 } };
+    struct client client;
+    DWORD size = 1, missing = 0;
+    BYTE *name = NULL;
+
+    client_acquire(&client, 0, TRUE);
+    client.target = L"www.example.test";
+    ok_status(client_step(&client), SEC_I_CONTINUE_NEEDED);
+    ok_status(identity(client.token, (DWORD)client.token_size, &name, &size, 0), SEC_E_OK);
+    ok(size == 16 && !memcmp(name, "www.example.test", 16), "%.*s\n", (int)size, name);
+    ok_status(identity(client.token, (DWORD)client.token_size - 1, &name, &size, 0),
+              SEC_E_INCOMPLETE_MESSAGE);
+    ok(!name && !size, "something was found\n");
+    ok_status(identity(NULL, 100, &name, &size, 0), SEC_E_INVALID_PARAMETER);
+    ok_status(identity(client.token, 100, NULL, &size, 0), SEC_E_INVALID_PARAMETER);
+    ok_status(identity(client.token, 100, &name, NULL, 0), SEC_E_INVALID_PARAMETER);
+    ok_status(identity(client.token, 100, &name, &size, 1), SEC_E_INVALID_PARAMETER);
+
+    ok_status(extensions(client.token, (DWORD)client.token_size, wanted, 3, &missing, 0), SEC_E_OK);
+    ok(wanted[0].size > 2 && wanted[0].data > client.token, "no supported_versions\n");
+    ok(!wanted[1].size && !wanted[1].data, "an extension nobody sent\n");
+    ok(wanted[2].size == 21, "server_name of %lu bytes\n", wanted[2].size);
+    ok_status(extensions(client.token, 4, wanted, 3, &missing, 0), SEC_E_INCOMPLETE_MESSAGE);
+    ok(missing == 1, "%lu bytes are missing\n", missing);
+    ok_status(extensions(client.token + 5, (DWORD)client.token_size - 5, wanted, 3, &missing, 1), SEC_E_OK);
+    ok(wanted[2].size == 21, "server_name of %lu bytes, without a record\n", wanted[2].size);
+    ok_status(extensions(client.token, (DWORD)client.token_size, wanted, 3, NULL, 0),
+              SEC_E_INVALID_PARAMETER);
+    client_close(&client);
+}
+
 START_TEST(sspi_exports)
 {
     if (!sspi_open()) return;
@@ -151,4 +190,5 @@ START_TEST(sspi_exports)
     RUN(test_packages);
     RUN(test_what_the_lsa_asks);
     RUN(test_random_bits_and_an_empty_cache);
+    RUN(test_a_hello_is_looked_into);
 }

@@ -944,6 +944,88 @@ static void test_an_answer_in_the_certificates_property_is_stapled(void)
     server_certificate = usual;
 }
 
+/* --- resumption ----------------------------------------------------------------------------------------- */
+
+/* Our client and our server, twice with the same credentials; whether the second time was shorter, for both
+ * sides. */
+static void visit_twice(DWORD protocols, ULONG requirements, BOOL disable, BOOL resumed)
+{
+    struct side *client = make_client(protocols, NULL, 0), *server = make_server(protocols, 0);
+    SCHANNEL_SESSION_TOKEN order = { SCHANNEL_SESSION, SSL_SESSION_DISABLE_RECONNECTS };
+    SecBuffer buffer = { sizeof(order), SECBUFFER_TOKEN, &order };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
+    SecPkgContext_SessionInfo info[2];
+    unsigned visit, i;
+
+    server->requirements |= requirements;
+    for (visit = 0; visit < 2; visit++)
+    {
+        shake(client, server);
+        ok(!client->status && !server->status, "visit %u: %#lx, %#lx\n", visit, client->status,
+           server->status);
+        ok_status(seal(server, "hello", client), SEC_E_OK);
+        ok(reads(client, "hello"), "visit %u: tickets are in the way\n", visit);
+        memset(info, 0, sizeof(info));
+        sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_SESSION_INFO, &info[0]);
+        sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_SESSION_INFO, &info[1]);
+        for (i = 0; i < 2; i++)
+            ok((info[i].dwFlags == SSL_SESSION_RECONNECT) == (visit && resumed),
+               "visit %u, side %u: flags %#lx\n", visit, i, info[i].dwFlags);
+        if (disable) ok_status(sspi->ApplyControlToken(&server->context, &desc), SEC_E_OK);
+        sspi->DeleteSecurityContext(&client->context);
+        sspi->DeleteSecurityContext(&server->context);
+        client->has_context = server->has_context = FALSE;
+        client->size = server->size = 0;
+    }
+    end(client);
+    end(server);
+}
+
+static void test_a_second_visit(void)
+{
+    visit_twice(TLS12, 0, FALSE, TRUE);
+    visit_twice(TLS12, ASC_REQ_SESSION_TICKET, FALSE, TRUE);
+    visit_twice(TLS13, ASC_REQ_SESSION_TICKET, FALSE, TRUE);
+    visit_twice(TLS13, 0, FALSE, FALSE); /* who gives no tickets in TLS 1.3 has nothing to know a client by */
+    visit_twice(TLS12, 0, TRUE, FALSE);  /* ApplyControlToken: nobody resumes this one */
+}
+
+/* --- floods --------------------------------------------------------------------------------------------- */
+
+/* Records of one kind without end; the server has to have enough of them before a megabyte. */
+static void flood(const BYTE *record, size_t size, SECURITY_STATUS expected)
+{
+    struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+    size_t sent = 0;
+
+    do
+    {
+        size_t at;
+
+        for (at = 0; server->size + size <= 32768; at += size, sent += size)
+        {
+            memcpy(server->in + server->size, record, size);
+            server->size += size;
+        }
+        step(server, client);
+    } while (wants_more(server) && sent < 1 << 20);
+    ok(server->status == expected, "record type %u: %#lx after %u bytes\n", record[0], server->status,
+       (unsigned)sent);
+    end(server);
+    free(client);
+}
+
+static void test_floods(void)
+{
+    static BYTE endless[5 + 1024] = {
+        22, 3, 1, 4, 0, 1, 0xff, 0xff, 0xff
+    };                                                        /* a hello of 16 MiB, and it never ends */
+    static const BYTE warning[] = { 21, 3, 1, 0, 2, 1, 112 }; /* unrecognized_name */
+
+    flood(endless, sizeof(endless), SEC_E_ILLEGAL_MESSAGE);
+    flood(warning, sizeof(warning), SEC_E_ILLEGAL_MESSAGE);
+}
+
 /* --- connections that end ------------------------------------------------------------------------------- */
 
 static SIZE_T heap_size(void)
@@ -1031,5 +1113,7 @@ START_TEST(sspi_server)
     RUN(test_the_name_chooses_the_certificate);
     RUN(test_credentials_attributes_that_can_be_set);
     RUN(test_an_answer_in_the_certificates_property_is_stapled);
+    RUN(test_a_second_visit);
+    RUN(test_floods);
     RUN(test_a_thousand_connections_that_stop_anywhere);
 }
