@@ -118,6 +118,38 @@ static void test_the_servers_chain_as_a_blob(void)
     CertFreeCertificateContext(chain);
 }
 
+static void test_names_instead_of_numbers(void)
+{
+    SecPkgContext_SupportedSignatures signatures = { 0, NULL };
+    SecPkgContext_ConnectionInfoEx info = { 0 };
+    struct client client;
+
+    ok_status(client_open(&client, "PEER_OPENSSL_CBC384", 0, FALSE), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO_EX, &info),
+              SEC_E_OK);
+    ok(info.dwVersion == 1 && info.dwProtocol == SP_PROT_TLS1_2_CLIENT, "%lu, %#lx\n", info.dwVersion,
+       info.dwProtocol);
+    ok(!wcscmp(info.szCipher, L"AES") && info.dwCipherStrength == 256, "%ls %lu\n", info.szCipher,
+       info.dwCipherStrength);
+    ok(!wcscmp(info.szHash, L"SHA384") && info.dwHashStrength == 384, "%ls %lu\n", info.szHash,
+       info.dwHashStrength);
+    ok(!wcscmp(info.szExchange, L"ECDH") && info.dwExchStrength == 255, "%ls %lu\n", info.szExchange,
+       info.dwExchStrength);
+    client_close(&client);
+
+    /* What a server that asks for certificates takes: at nginx's, RSA with SHA-256 is among it. */
+    ok_status(client_open(&client, "PEER_NGINX_ASKS", SP_PROT_TLS1_2_CLIENT, TRUE), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_SUPPORTED_SIGNATURES, &signatures),
+              SEC_E_OK);
+    ok(signatures.cSignatureAndHashAlgorithms > 2, "%u\n", signatures.cSignatureAndHashAlgorithms);
+    while (signatures.cSignatureAndHashAlgorithms &&
+           signatures.pSignatureAndHashAlgorithms[signatures.cSignatureAndHashAlgorithms - 1] != 0x0104)
+        signatures.cSignatureAndHashAlgorithms--;
+    ok(signatures.cSignatureAndHashAlgorithms, "not RSA with SHA-256\n");
+    ok_status(sspi->FreeContextBuffer(signatures.pSignatureAndHashAlgorithms), SEC_E_OK);
+    client_close(&client);
+}
+
 static void test_before_the_handshake_is_done(void)
 {
     PCCERT_CONTEXT certificate;
@@ -270,6 +302,7 @@ START_TEST(sspi_attributes)
     RUN(test_connection_and_cipher_info);
     RUN(test_the_servers_certificate_brings_its_chain);
     RUN(test_the_servers_chain_as_a_blob);
+    RUN(test_names_instead_of_numbers);
     RUN(test_before_the_handshake_is_done);
     RUN(test_attributes_that_are_not_schannels);
     RUN(test_application_protocols);

@@ -743,6 +743,74 @@ static void test_both_sides_see_the_same_bindings(void)
     end(server);
 }
 
+/* RFC 5705: both sides export the same, another label or context another. */
+static void test_both_sides_export_the_same_keys(void)
+{
+    static const struct
+    {
+        const char *label, *context;
+    } rows[] = { { "EXTRACTOR-test", NULL }, { "EXTRACTOR-test", "context" }, { "EXTRACTOR-other", NULL } };
+    SecPkgContext_KeyingMaterial first = { 0, NULL }, pair[2];
+    unsigned i, j, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = make_client(versions[i], NULL, 0), *server = make_server(versions[i], 0);
+
+        shake(client, server);
+        ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL, &pair[0]),
+                  SEC_E_INVALID_HANDLE); /* nobody has said what */
+        for (j = 0; j < ARRAY_SIZE(rows); j++)
+        {
+            SecPkgContext_KeyingMaterialInfo info = { (WORD)(strlen(rows[j].label) + 1),
+                                                      (char *)rows[j].label,
+                                                      (WORD)(rows[j].context ? strlen(rows[j].context) : 0),
+                                                      (BYTE *)rows[j].context, 40 };
+            SecPkgContext_KeyingMaterial_Inproc inproc = {
+                info.cbLabel, info.pszLabel, info.cbContextValue, info.pbContextValue, 40, NULL
+            };
+
+            for (k = 0; k < 2; k++)
+            {
+                CtxtHandle *context = k ? &server->context : &client->context;
+
+                ok_status(sspi->SetContextAttributesW(context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &info,
+                                                      sizeof(info)),
+                          SEC_E_OK);
+                ok_status(sspi->QueryContextAttributesW(context, SECPKG_ATTR_KEYING_MATERIAL, &pair[k]),
+                          SEC_E_OK);
+            }
+            ok(pair[0].cbKeyingMaterial == 40 &&
+                   !memcmp(pair[0].pbKeyingMaterial, pair[1].pbKeyingMaterial, 40),
+               "row %u: the two sides differ\n", j);
+            ok_status(
+                sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_KEYING_MATERIAL_INPROC, &inproc),
+                SEC_E_OK);
+            ok(!memcmp(pair[0].pbKeyingMaterial, inproc.pbKeyingMaterial, 40), "row %u: in one call\n", j);
+            if (!j)
+                first = pair[0];
+            else
+                ok(memcmp(first.pbKeyingMaterial, pair[0].pbKeyingMaterial, 40), "row %u is the first's\n",
+                   j);
+            if (j) sspi->FreeContextBuffer(pair[0].pbKeyingMaterial);
+            sspi->FreeContextBuffer(pair[1].pbKeyingMaterial);
+            sspi->FreeContextBuffer(inproc.pbKeyingMaterial);
+            info.cbKeyingMaterial = 0;
+            ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &info,
+                                                  sizeof(info)),
+                      SEC_E_INVALID_PARAMETER);
+            ok_status(
+                sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &info, 4),
+                SEC_E_INVALID_PARAMETER);
+        }
+        ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_UI_INFO, &pair, sizeof(pair)),
+                  SEC_E_UNSUPPORTED_FUNCTION);
+        sspi->FreeContextBuffer(first.pbKeyingMaterial);
+        end(client);
+        end(server);
+    }
+}
+
 static void test_the_servers_own_certificate(void)
 {
     struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
@@ -1108,6 +1176,7 @@ START_TEST(sspi_server)
     RUN(test_a_renegotiation_the_server_asks_for);
     RUN(test_issuers_are_named_if_the_registry_says_so);
     RUN(test_both_sides_see_the_same_bindings);
+    RUN(test_both_sides_export_the_same_keys);
     RUN(test_the_servers_own_certificate);
     RUN(test_a_context_keeps_its_side);
     RUN(test_the_name_chooses_the_certificate);

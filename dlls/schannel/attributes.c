@@ -271,6 +271,108 @@ static SECURITY_STATUS query_session_info(struct context *context, void *buffer)
     return SEC_E_OK;
 }
 
+/* Names where CONNECTION_INFO has numbers (schannel.h of the Windows SDK). */
+static SECURITY_STATUS query_connection_info_ex(struct context *context, void *buffer)
+{
+    const struct session_facts *facts = session_facts(context->session);
+    const struct suite *suite = facts->suite;
+    SecPkgContext_ConnectionInfoEx *info = buffer;
+
+    memset(info, 0, sizeof(*info));
+    info->dwVersion = 1;
+    info->dwProtocol = facts->protocol;
+    wcscpy(info->szCipher, suite->cipher->name);
+    info->dwCipherStrength = suite->cipher->bits;
+    if (suite->cipher->mode != SUITE_AEAD)
+    {
+        wcscpy(info->szHash, suite->hash->name);
+        info->dwHashStrength = suite->hash->bits;
+    }
+    wcscpy(info->szExchange, suite->exchange->name);
+    info->dwExchStrength =
+        suite->exchange->algorithm == CALG_RSA_KEYX ? server_key_bits(context) : facts->exchange_bits;
+    return SEC_E_OK;
+}
+
+/* The hash in the low byte, the key's kind in the high one, as TLS 1.2 has them (RFC 5246, 7.4.1.4.1):
+ * schemes of TLS 1.3 alone have no such form. */
+static SECURITY_STATUS query_supported_signatures(struct context *context, void *buffer)
+{
+    SecPkgContext_SupportedSignatures *signatures = buffer;
+    enum signature_scheme schemes[64];
+    unsigned i, count = session_peer_schemes(context->session, schemes, ARRAY_SIZE(schemes)), used = 0;
+    WORD *list;
+
+    if (!(list = caller_alloc((count ? count : 1) * sizeof(*list)))) return SEC_E_INSUFFICIENT_MEMORY;
+    for (i = 0; i < count; i++)
+        if (schemes[i] >> 8 && schemes[i] >> 8 < 7)
+            list[used++] = (WORD)((schemes[i] & 0xff) << 8 | (WORD)schemes[i] >> 8);
+    signatures->cSignatureAndHashAlgorithms = (WORD)used;
+    signatures->pSignatureAndHashAlgorithms = list;
+    return SEC_E_OK;
+}
+
+/* --- keying material ------------------------------------------------------------------------------------ */
+
+#define KEYING_MATERIAL_MAX 65536 /* bytes of one export */
+
+static SECURITY_STATUS export_material(struct context *context, struct span label, struct span value,
+                                       DWORD size, BYTE **material)
+{
+    if (!label.size || !size || size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
+    if (!(*material = caller_alloc(size))) return SEC_E_INSUFFICIENT_MEMORY;
+    if (session_export(context->session, label, value, *material, size)) return SEC_E_OK;
+    caller_free(*material);
+    *material = NULL;
+    return SEC_E_INTERNAL_ERROR;
+}
+
+/* A label comes with its end, which is not part of it. */
+static struct span label_of(const char *label, size_t size)
+{
+    struct span span = { (const uint8_t *)label, label ? size : 0 };
+
+    if (span.size && !span.data[span.size - 1]) span.size--;
+    return span;
+}
+
+static SECURITY_STATUS query_keying_material(struct context *context, void *buffer)
+{
+    const struct keying_material *keying = &context->keying;
+    SecPkgContext_KeyingMaterial *material = buffer;
+    struct span label = { keying->bytes, keying->label_size },
+                value = { keying->bytes + keying->label_size, keying->context_size };
+
+    if (!keying->size) return SEC_E_INVALID_HANDLE;
+    material->cbKeyingMaterial = keying->size;
+    return export_material(context, label, value, keying->size, &material->pbKeyingMaterial);
+}
+
+static SECURITY_STATUS query_keying_material_inproc(struct context *context, void *buffer)
+{
+    SecPkgContext_KeyingMaterial_Inproc *material = buffer;
+    struct span value = { material->pbContextValue, material->pbContextValue ? material->cbContextValue : 0 };
+
+    return export_material(context, label_of(material->pszLabel, material->cbLabel), value,
+                           material->cbKeyingMaterial, &material->pbKeyingMaterial);
+}
+
+static SECURITY_STATUS set_keying_material_info(struct context *context, const void *buffer)
+{
+    const SecPkgContext_KeyingMaterialInfo *info = buffer;
+    struct span label = label_of(info->pszLabel, info->cbLabel);
+    struct keying_material keying = { NULL, label.size, info->pbContextValue ? info->cbContextValue : 0,
+                                      info->cbKeyingMaterial };
+
+    if (!label.size || !keying.size || keying.size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
+    if (!(keying.bytes = malloc(keying.label_size + keying.context_size))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(keying.bytes, label.data, label.size);
+    if (keying.context_size) memcpy(keying.bytes + label.size, info->pbContextValue, keying.context_size);
+    free(context->keying.bytes);
+    context->keying = keying;
+    return SEC_E_OK;
+}
+
 /* --- channel bindings ----------------------------------------------------------------------------------- */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
@@ -365,6 +467,10 @@ static const struct attribute
     { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
     { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
+    { SECPKG_ATTR_CONNECTION_INFO_EX,   "CONNECTION_INFO_EX",   FALSE, query_connection_info_ex },
+    { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
+    { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
+    { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
     { SECPKG_ATTR_SESSION_INFO,         "SESSION_INFO",         FALSE, query_session_info },
     { SECPKG_ATTR_CIPHER_INFO,          "CIPHER_INFO",          FALSE, query_cipher_info },
     /* clang-format on */
@@ -382,6 +488,29 @@ SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
         return attribute->query(context, buffer);
     }
     FIXME("attribute %#lx is not answered\n", (unsigned long)id);
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+static const struct
+{
+    ULONG id;
+    ULONG size;
+    SECURITY_STATUS (*set)(struct context *context, const void *buffer);
+} settings[] = {
+    { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
+};
+
+SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffer, ULONG size)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(settings); i++)
+    {
+        if (settings[i].id != id) continue;
+        if (!buffer || size < settings[i].size) return SEC_E_INVALID_PARAMETER;
+        return settings[i].set(context, buffer);
+    }
+    FIXME("attribute %#lx cannot be set\n", (unsigned long)id);
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 

@@ -50,6 +50,7 @@ static void context_destroy(struct object *object)
     free(context->client.input);
     free(context->interleaved.delivered);
     free(context->message);
+    free(context->keying.bytes);
     free(context->held.input);
     free(context);
 }

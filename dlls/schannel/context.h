@@ -54,6 +54,14 @@ struct interleaved
     uint8_t *delivered; /* what the last DecryptMessage points the caller at */
 };
 
+/* What SetContextAttributes wants exported (KEYING_MATERIAL_INFO). */
+struct keying_material
+{
+    uint8_t *bytes; /* the label without its end, then the context */
+    size_t label_size, context_size;
+    DWORD size; /* of what is to be exported; 0: nothing was asked for */
+};
+
 /* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
 struct control_order
 {
@@ -88,6 +96,7 @@ struct context
     struct held_answer held;
     struct client_certificate client;
     struct interleaved interleaved;
+    struct keying_material keying;
     struct control_order order;
 };
 
@@ -163,6 +172,10 @@ SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);
 
 /* QueryContextAttributesW (attributes.c). Needs both locks. */
 SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer);
+
+/* SetContextAttributes (attributes.c): SEC_E_UNSUPPORTED_FUNCTION: an attribute that cannot be set;
+ * SEC_E_INVALID_PARAMETER: no or too little data. Needs both locks. */
+SECURITY_STATUS context_set(struct context *context, ULONG attribute, const void *buffer, ULONG size);
 
 /* The one attribute whose A form differs: strings. */
 SECURITY_STATUS context_query_ansi(struct context *context, ULONG attribute, void *buffer);

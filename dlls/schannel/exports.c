@@ -429,12 +429,18 @@ static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULON
                                                         ULONG size)
 {
     struct context *context = context_acquire(handle);
+    SECURITY_STATUS status = SEC_E_INVALID_HANDLE;
 
-    TRACE("%p %#lx %p %lu\n", handle, (unsigned long)attribute, buffer, (unsigned long)size);
-    if (!context) return SEC_E_INVALID_HANDLE;
-    context_release(context);
-    FIXME("attribute %#lx cannot be set yet\n", (unsigned long)attribute);
-    return SEC_E_UNSUPPORTED_FUNCTION;
+    if (context)
+    {
+        context_lock(context);
+        status = context_set(context, attribute, buffer, size);
+        context_unlock(context);
+        context_release(context);
+    }
+    TRACE("context %p attribute %#lx buffer %p size %lu: " STATUS "\n", handle, (unsigned long)attribute,
+          buffer, (unsigned long)size, STATUS_ARGS(status));
+    return status;
 }
 
 /* --- messages ------------------------------------------------------------------------------------------- */

@@ -224,6 +224,14 @@ struct span session_stapled(const struct session *session);
 /* The ALPN name in use, or an empty span. Borrowed. */
 struct span session_application_protocol(const struct session *session);
 
+/* Exported keying material (RFC 5705; RFC 8446, 7.5) into `out`; `context` empty: without one. FALSE: GnuTLS
+ * has none. */
+BOOL session_export(const struct session *session, struct span label, struct span context, uint8_t *out,
+                    size_t size);
+
+/* The SignatureSchemes the peer takes, up to `room` of them; how many. */
+unsigned session_peer_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room);
+
 /* tls-unique channel binding (RFC 5929, 3) into `binding`; its size, or 0 when there is none (TLS 1.3). */
 size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size);
 

@@ -2,6 +2,7 @@
  * What a session has negotiated, in words that are not GnuTLS's.
  */
 #include "session_tls.h"
+#include "identity_tls.h"
 #include "log.h"
 
 static const struct
@@ -124,6 +125,23 @@ struct span session_application_protocol(const struct session *session)
     protocol.data = name.data;
     protocol.size = name.size;
     return protocol;
+}
+
+BOOL session_export(const struct session *session, struct span label, struct span context, uint8_t *out,
+                    size_t size)
+{
+    return gnutls_prf_rfc5705(session->tls, label.size, (const char *)label.data, context.size,
+                              context.size ? (const char *)context.data : NULL, size, (char *)out) >= 0;
+}
+
+unsigned session_peer_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room)
+{
+    gnutls_sign_algorithm_t algorithm;
+    unsigned i, count = 0;
+
+    for (i = 0; count < room && !gnutls_sign_algorithm_get_requested(session->tls, i, &algorithm); i++)
+        if (identity_scheme(algorithm, &schemes[count])) count++;
+    return count;
 }
 
 size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size)
