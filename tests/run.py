@@ -773,6 +773,12 @@ def check_clients_of_others_are_served(wine):
                 continue  # Wine's crypt32 imports no ECDSA key; tests/session.c has them
             code, output = s_client(port, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
             report("PASS" if code == 0 and "TLS 1.2 TLS_" in output else "FAIL", f"Wine {wine.version} {arch}: s_client with {suite}", output[-800:] if code else "")
+        for order in ("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"):
+            code, output = s_client(port, "-tls1_2", "-cipher", order)
+            report("PASS" if "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in output else "FAIL", f"Wine {wine.version} {arch}: the server's order counts", output[-500:] if code else "")
+        code, output = s_client(port, "-tls1_2")
+        secure = "Secure Renegotiation IS supported" in output and "Extended master secret: yes" in output
+        report("PASS" if secure else "FAIL", f"Wine {wine.version} {arch}: secure renegotiation and extended master secret", output[-500:] if not secure else "")
         code, output = s_client(port, "-no_tls1_3", "-fallback_scsv")
         report("PASS" if "inappropriate fallback" in output else "FAIL", f"Wine {wine.version} {arch}: TLS_FALLBACK_SCSV is heeded", output[-500:] if "inappropriate" not in output else "")
         done = subprocess.run(["gnutls-cli", "--x509cafile", "root.pem", "--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", str(port), "127.0.0.1"], cwd=PKI, input=REQUEST,
