@@ -150,6 +150,32 @@ static void test_names_instead_of_numbers(void)
     client_close(&client);
 }
 
+static void test_of_the_context_itself(void)
+{
+    SecPkgContext_Flags flags = { 0 };
+    SecPkgContext_Lifespan lifespan;
+    SecPkgContext_PackageInfoW wide = { NULL };
+    SecPkgContext_PackageInfoA narrow = { NULL };
+    struct client client;
+    FILETIME now;
+
+    ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_FLAGS, &flags), SEC_E_OK);
+    ok(flags.Flags == client.attributes && flags.Flags, "%#lx, not %#lx\n", flags.Flags, client.attributes);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_LIFESPAN, &lifespan), SEC_E_OK);
+    GetSystemTimeAsFileTime(&now);
+    ok(lifespan.tsStart.QuadPart && CompareFileTime((FILETIME *)&lifespan.tsStart, &now) <= 0 &&
+           lifespan.tsExpiry.QuadPart > lifespan.tsStart.QuadPart,
+       "from %#I64x to %#I64x\n", lifespan.tsStart.QuadPart, lifespan.tsExpiry.QuadPart);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_PACKAGE_INFO, &wide), SEC_E_OK);
+    ok_status(sspi_a->QueryContextAttributesA(&client.context, SECPKG_ATTR_PACKAGE_INFO, &narrow), SEC_E_OK);
+    ok(wide.PackageInfo && !wcscmp(wide.PackageInfo->Name, UNISP_NAME_W), "another package\n");
+    ok(narrow.PackageInfo && !strcmp(narrow.PackageInfo->Name, UNISP_NAME_A), "another package\n");
+    ok_status(sspi->FreeContextBuffer(wide.PackageInfo), SEC_E_OK);
+    ok_status(sspi->FreeContextBuffer(narrow.PackageInfo), SEC_E_OK);
+    client_close(&client);
+}
+
 static void test_before_the_handshake_is_done(void)
 {
     PCCERT_CONTEXT certificate;
@@ -303,6 +329,7 @@ START_TEST(sspi_attributes)
     RUN(test_the_servers_certificate_brings_its_chain);
     RUN(test_the_servers_chain_as_a_blob);
     RUN(test_names_instead_of_numbers);
+    RUN(test_of_the_context_itself);
     RUN(test_before_the_handshake_is_done);
     RUN(test_attributes_that_are_not_schannels);
     RUN(test_application_protocols);

@@ -4,6 +4,7 @@
 #include "context.h"
 #include "certificates.h"
 #include "log.h"
+#include "package.h"
 
 /* A name of a table, in memory the caller frees. */
 static WCHAR *caller_wide(const WCHAR *text)
@@ -312,6 +313,34 @@ static SECURITY_STATUS query_supported_signatures(struct context *context, void 
     return SEC_E_OK;
 }
 
+/* --- the context itself --------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS query_package_info(struct context *context, void *buffer)
+{
+    SecPkgContext_PackageInfoW *info = buffer;
+
+    (void)context;
+    return (info->PackageInfo = package_list(PACKAGE_UNIFIED, 1)) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static SECURITY_STATUS query_flags(struct context *context, void *buffer)
+{
+    SecPkgContext_Flags *flags = buffer;
+
+    flags->Flags = context->attributes;
+    return SEC_E_OK;
+}
+
+/* A context has no end of its own: its credential has. */
+static SECURITY_STATUS query_lifespan(struct context *context, void *buffer)
+{
+    SecPkgContext_Lifespan *lifespan = buffer;
+
+    lifespan->tsStart = context->created;
+    lifespan->tsExpiry = context->credentials->expiry;
+    return SEC_E_OK;
+}
+
 /* --- keying material ------------------------------------------------------------------------------------ */
 
 #define KEYING_MATERIAL_MAX 65536 /* bytes of one export */
@@ -471,6 +500,9 @@ static const struct attribute
     { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
     { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
     { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
+    { SECPKG_ATTR_LIFESPAN,             "LIFESPAN",             FALSE, query_lifespan },
+    { SECPKG_ATTR_PACKAGE_INFO,         "PACKAGE_INFO",         TRUE,  query_package_info },
+    { SECPKG_ATTR_FLAGS,                "FLAGS",                FALSE, query_flags },
     { SECPKG_ATTR_SESSION_INFO,         "SESSION_INFO",         FALSE, query_session_info },
     { SECPKG_ATTR_CIPHER_INFO,          "CIPHER_INFO",          FALSE, query_cipher_info },
     /* clang-format on */
@@ -514,16 +546,21 @@ SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffe
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buffer)
+static SECURITY_STATUS narrow_package_info(SecPkgContext_PackageInfoW *wide)
 {
-    SECURITY_STATUS status = context_query(context, id, buffer);
-    SecPkgContext_KeyInfoW *wide = buffer;
-    SecPkgContext_KeyInfoA *narrow = buffer;
-    char *signature, *cipher;
+    SecPkgContext_PackageInfoA *narrow = (SecPkgContext_PackageInfoA *)wide;
 
-    if (status || id != SECPKG_ATTR_KEY_INFO) return status;
-    signature = caller_narrow(wide->sSignatureAlgorithmName);
-    cipher = caller_narrow(wide->sEncryptAlgorithmName);
+    caller_free(wide->PackageInfo);
+    return (narrow->PackageInfo = package_list_ansi(PACKAGE_UNIFIED, 1)) ? SEC_E_OK
+                                                                         : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static SECURITY_STATUS narrow_key_info(SecPkgContext_KeyInfoW *wide)
+{
+    SecPkgContext_KeyInfoA *narrow = (SecPkgContext_KeyInfoA *)wide;
+    char *signature = caller_narrow(wide->sSignatureAlgorithmName),
+         *cipher = caller_narrow(wide->sEncryptAlgorithmName);
+
     caller_free(wide->sSignatureAlgorithmName);
     caller_free(wide->sEncryptAlgorithmName);
     narrow->sSignatureAlgorithmName = signature;
@@ -532,4 +569,13 @@ SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buff
     caller_free(signature);
     caller_free(cipher);
     return SEC_E_INSUFFICIENT_MEMORY;
+}
+
+SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buffer)
+{
+    SECURITY_STATUS status = context_query(context, id, buffer);
+
+    if (!status && id == SECPKG_ATTR_KEY_INFO) return narrow_key_info(buffer);
+    if (!status && id == SECPKG_ATTR_PACKAGE_INFO) return narrow_package_info(buffer);
+    return status;
 }

@@ -176,11 +176,14 @@ void context_supply(struct context *context, struct credentials *credentials)
 static struct context *create(struct credentials *credentials, ULONG requirements)
 {
     struct context *context = calloc(1, sizeof(*context));
+    FILETIME now;
 
     if (!context) return NULL;
     context->object.kind = OBJECT_CONTEXT;
     context->object.destroy = context_destroy;
     context->requirements = requirements;
+    GetSystemTimeAsFileTime(&now);
+    context->created.QuadPart = (LONGLONG)((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime);
     object_acquire(&credentials->object);
     context->credentials = credentials;
     return context;

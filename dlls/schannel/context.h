@@ -86,7 +86,9 @@ struct context
     enum context_state state;
     SECURITY_STATUS failure; /* the first exact error, once state is CONTEXT_FAILED */
     ULONG requirements;      /* ISC_REQ_* or ASC_REQ_* of the last call */
-    struct target target;    /* who the program wants to speak to */
+    ULONG attributes;        /* ISC_RET_* or ASC_RET_* of the last call */
+    TimeStamp created;
+    struct target target; /* who the program wants to speak to */
     BOOL validated_by_caller;
     BOOL requested;       /* a server has asked for a renegotiation, or for a certificate of TLS 1.3 */
     BOOL message_waiting; /* DecryptMessage gave SEC_I_RENEGOTIATE, nobody has come for it yet */
@@ -177,7 +179,7 @@ SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *bu
  * SEC_E_INVALID_PARAMETER: no or too little data. Needs both locks. */
 SECURITY_STATUS context_set(struct context *context, ULONG attribute, const void *buffer, ULONG size);
 
-/* The one attribute whose A form differs: strings. */
+/* QueryContextAttributesA: the same but for strings. */
 SECURITY_STATUS context_query_ansi(struct context *context, ULONG attribute, void *buffer);
 
 /* The end of a context; the first reason stays. */

@@ -354,5 +354,6 @@ SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct
     if (context->server && !status && requirements & ASC_REQ_MUTUAL_AUTH &&
         session_peer_chain(context->session, chain))
         *attributes |= ASC_RET_MUTUAL_AUTH;
+    context->attributes = *attributes;
     return status;
 }
