@@ -35,6 +35,35 @@ static void test_cuts_that_fit_and_cuts_that_do_not(void)
     }
 }
 
+static void test_a_prefix_is_skipped_only_where_it_stands(void)
+{
+    static const uint8_t begins[] = { 0x01, 0x02 }, differs[] = { 0x01, 0x03 };
+    static const uint8_t longer[] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06 };
+    static const struct
+    {
+        const char *name;
+        struct span prefix;
+        size_t left;
+    } rows[] = {
+        { "none", { NULL, 0 }, 5 },
+        { "the first bytes", { begins, sizeof(begins) }, 3 },
+        { "all", { bytes, sizeof(bytes) }, 0 },
+        { "one other byte", { differs, sizeof(differs) }, 5 },
+        { "bytes from the middle", { bytes + 1, 2 }, 5 },
+        { "more than there is", { longer, sizeof(longer) }, 5 },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct span span = { bytes, sizeof(bytes) };
+
+        span_skip(&span, rows[i].prefix);
+        ok(span.size == rows[i].left, "%s: %u left\n", rows[i].name, (unsigned)span.size);
+        ok(span.data == bytes + sizeof(bytes) - rows[i].left, "%s: not what follows\n", rows[i].name);
+    }
+}
+
 static void test_numbers_are_big_endian(void)
 {
     struct span span = { bytes, sizeof(bytes) };
@@ -59,6 +88,7 @@ static void test_a_vector_longer_than_its_span_is_not_cut(void)
 START_TEST(span)
 {
     RUN(test_cuts_that_fit_and_cuts_that_do_not);
+    RUN(test_a_prefix_is_skipped_only_where_it_stands);
     RUN(test_numbers_are_big_endian);
     RUN(test_a_vector_longer_than_its_span_is_not_cut);
 }

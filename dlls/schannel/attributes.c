@@ -90,10 +90,14 @@ static SECURITY_STATUS query_policy_result(struct context *context, void *buffer
 {
     struct credentials *credentials = context->credentials;
     SecPkgContext_ClientCertPolicyResult *result = buffer;
+    BOOL has_policy;
     DWORD trust;
 
-    if (!context->server || !credentials->has_policy) return SEC_E_UNSUPPORTED_FUNCTION;
-    result->guidPolicyId = credentials->policy;
+    AcquireSRWLockShared(&credentials->lock);
+    has_policy = credentials->has_policy;
+    if (context->server && has_policy) result->guidPolicyId = credentials->policy;
+    ReleaseSRWLockShared(&credentials->lock);
+    if (!context->server || !has_policy) return SEC_E_UNSUPPORTED_FUNCTION;
     return context_check_peer(context, &trust, &result->dwPolicyResult);
 }
 

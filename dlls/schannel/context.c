@@ -3,6 +3,7 @@
  * day is in handshake.c, records.c and attributes.c.
  */
 #include "context.h"
+#include "cache.h"
 #include "certificates.h"
 #include "handles.h"
 #include "log.h"
@@ -176,14 +177,12 @@ void context_supply(struct context *context, struct credentials *credentials)
 static struct context *create(struct credentials *credentials, ULONG requirements)
 {
     struct context *context = calloc(1, sizeof(*context));
-    FILETIME now;
 
     if (!context) return NULL;
     context->object.kind = OBJECT_CONTEXT;
     context->object.destroy = context_destroy;
     context->requirements = requirements;
-    GetSystemTimeAsFileTime(&now);
-    context->created.QuadPart = (LONGLONG)((ULONG64)now.dwHighDateTime << 32 | now.dwLowDateTime);
+    context->created.QuadPart = (LONGLONG)cache_now();
     object_acquire(&credentials->object);
     context->credentials = credentials;
     return context;

@@ -377,6 +377,7 @@ static SECURITY_STATUS set_ticket_keys(struct credentials *credentials, const vo
     uint8_t bytes[TICKET_SECRET_MAX];
     struct span secret = { bytes, 0 };
     const struct session_ticket_key *key;
+    BOOL set;
     DWORD i;
 
     if (!list->count || list->count > 16 || !list->keys) return SEC_E_INVALID_PARAMETER;
@@ -387,9 +388,9 @@ static SECURITY_STATUS set_ticket_keys(struct credentials *credentials, const vo
     memcpy(bytes, key->id, sizeof(key->id));
     memcpy(bytes + sizeof(key->id), key->material, key->material_size);
     secret.size = sizeof(key->id) + key->material_size;
-    i = profile_set_ticket_secret(credentials->profile, secret);
+    set = profile_set_ticket_secret(credentials->profile, secret);
     SecureZeroMemory(bytes, sizeof(bytes));
-    return i ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+    return set ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 
 /* The store whose certificates are named to clients (dotnet/runtime: SslStreamPal.Windows.cs). */

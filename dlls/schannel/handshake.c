@@ -142,11 +142,9 @@ static SECURITY_STATUS ask_for_certificate(struct context *context, struct step 
 static void resume(struct context *context, struct step *step)
 {
     struct client_certificate *client = &context->client;
-    struct span used;
+    struct span used = { client->input, client->input_size };
 
-    if (client->input_size && step->rest.size >= client->input_size &&
-        !memcmp(step->rest.data, client->input, client->input_size))
-        span_take(&step->rest, client->input_size, &used);
+    span_skip(&step->rest, used);
     free(client->input);
     client->input = NULL;
     client->input_size = 0;
@@ -157,9 +155,8 @@ static void resume(struct context *context, struct step *step)
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
 {
-    SECURITY_STATUS status;
+    SECURITY_STATUS status = session_handshake(context->session, &step->rest);
 
-    status = session_handshake(context->session, &step->rest);
     switch (status)
     {
     case SEC_E_INCOMPLETE_MESSAGE:
@@ -239,11 +236,9 @@ static SECURITY_STATUS renegotiate(struct context *context, struct step *step)
 /* The record that DecryptMessage has read already, if the program brings it. */
 static void skip_message(struct context *context, struct step *step)
 {
-    struct span read;
+    struct span read = { context->message, context->message_size };
 
-    if (context->message_size && step->rest.size >= context->message_size &&
-        !memcmp(step->rest.data, context->message, context->message_size))
-        span_take(&step->rest, context->message_size, &read);
+    span_skip(&step->rest, read);
     free(context->message);
     context->message = NULL;
     context->message_size = 0;

@@ -484,16 +484,16 @@ BOOL key_signs_for_tls13(struct key *key)
 
 /* --- opening -------------------------------------------------------------------------------------------- */
 
-/* A property of the certificate, in memory the caller frees; NULL: it has none. */
-static void *property(PCCERT_CONTEXT certificate, DWORD id)
+void *certificate_property(PCCERT_CONTEXT certificate, DWORD id, DWORD *size)
 {
-    DWORD size = 0;
-    void *data;
+    void *data = NULL;
 
-    if (!CertGetCertificateContextProperty(certificate, id, NULL, &size) || !(data = malloc(size)))
-        return NULL;
-    if (CertGetCertificateContextProperty(certificate, id, data, &size)) return data;
+    *size = 0;
+    if (CertGetCertificateContextProperty(certificate, id, NULL, size) && (data = malloc(*size)) &&
+        CertGetCertificateContextProperty(certificate, id, data, size))
+        return data;
     free(data);
+    *size = 0;
     return NULL;
 }
 
@@ -509,7 +509,8 @@ static SECURITY_STATUS take_capi(struct key *key, HCRYPTPROV handle, BOOL releas
 /* A handle that lies in the certificate context itself. */
 static SECURITY_STATUS open_context(struct key *key, PCCERT_CONTEXT certificate)
 {
-    CERT_KEY_CONTEXT *context = property(certificate, CERT_KEY_CONTEXT_PROP_ID);
+    DWORD size;
+    CERT_KEY_CONTEXT *context = certificate_property(certificate, CERT_KEY_CONTEXT_PROP_ID, &size);
     SECURITY_STATUS status;
 
     if (!context) return SEC_E_NO_CREDENTIALS;
@@ -533,7 +534,8 @@ static SECURITY_STATUS open_handle(struct key *key, PCCERT_CONTEXT certificate)
 
 static SECURITY_STATUS open_named(struct key *key, PCCERT_CONTEXT certificate)
 {
-    CRYPT_KEY_PROV_INFO *info = property(certificate, CERT_KEY_PROV_INFO_PROP_ID);
+    DWORD size;
+    CRYPT_KEY_PROV_INFO *info = certificate_property(certificate, CERT_KEY_PROV_INFO_PROP_ID, &size);
     SECURITY_STATUS status;
 
     if (!info) return SEC_E_NO_CREDENTIALS;

@@ -22,6 +22,10 @@ struct key;
 SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **key);
 void key_close(struct key *key); /* NULL is fine */
 
+/* A property of a certificate, `size` bytes that the caller frees; NULL, and size 0: it has none, or no
+ * memory. */
+void *certificate_property(PCCERT_CONTEXT certificate, DWORD id, DWORD *size);
+
 /* How an identity (identity.h) uses a key. */
 void key_describe(struct key *key, struct identity_key *description);
 

@@ -141,19 +141,6 @@ static SECURITY_STATUS open_key(PCCERT_CONTEXT certificate, struct own_certifica
     return SEC_E_OK;
 }
 
-/* What a program, or the system, has fetched about the certificate for a server to staple. */
-static void find_ocsp(struct own_certificate *own)
-{
-    const DWORD id = CERT_OCSP_RESPONSE_PROP_ID;
-
-    if (!CertGetCertificateContextProperty(own->certificate, id, NULL, &own->ocsp_size) ||
-        !(own->ocsp = malloc(own->ocsp_size)))
-        return;
-    if (CertGetCertificateContextProperty(own->certificate, id, own->ocsp, &own->ocsp_size)) return;
-    free(own->ocsp);
-    own->ocsp = NULL;
-}
-
 SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_certificate *own)
 {
     SECURITY_STATUS status;
@@ -165,7 +152,7 @@ SECURITY_STATUS own_open(PCCERT_CONTEXT certificate, DWORD flags, struct own_cer
     if (status)
         own_close(own);
     else
-        find_ocsp(own);
+        own->ocsp = certificate_property(certificate, CERT_OCSP_RESPONSE_PROP_ID, &own->ocsp_size);
     return status;
 }
 

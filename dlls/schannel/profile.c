@@ -171,7 +171,6 @@ BOOL profile_set_ticket_secret(struct profile *profile, struct span secret)
     static const char label[] = "schannel session tickets";
     gnutls_datum_t input = { (unsigned char *)secret.data, (unsigned)secret.size };
     gnutls_datum_t salt = { (unsigned char *)label, sizeof(label) - 1 };
-
     BOOL good;
 
     if (!secret.size || secret.size > TICKET_SECRET_MAX || !profile->ticket_key.size) return FALSE;

@@ -142,24 +142,13 @@ static SECURITY_STATUS process(struct context *context, struct span record)
     return status;
 }
 
-/* What the last step of a handshake left over on purpose (handshake.c: lure) goes off the front. */
-static struct span without_lure(struct context *context, struct span given)
-{
-    struct interleaved *interleaved = &context->interleaved;
-    struct span lure;
-
-    if (given.size >= interleaved->lure_size &&
-        !memcmp(given.data, interleaved->lure, interleaved->lure_size))
-        span_take(&given, interleaved->lure_size, &lure);
-    return given;
-}
-
 /* Data that came between the flights of a renegotiation, a record's worth at a time, in memory of the
  * context. The input is left over, the lure with it until nothing is kept any more. Needs receive_lock. */
 static SECURITY_STATUS deliver(struct context *context, struct stream_message *message)
 {
     struct interleaved *interleaved = &context->interleaved;
     struct span data = session_interleaved(context->session);
+    struct span lure = { interleaved->lure, interleaved->lure_size };
     struct span given = { message->header->pvBuffer, message->header->cbBuffer }, rest = given;
     size_t size = min(data.size, RECORD_DATA_MAX);
     uint8_t *copy = malloc(size);
@@ -169,7 +158,7 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
     free(interleaved->delivered);
     interleaved->delivered = copy;
     session_interleaved_taken(context->session, size);
-    if (!session_interleaved(context->session).size) rest = without_lure(context, given);
+    if (!session_interleaved(context->session).size) span_skip(&rest, lure); /* handshake.c: lure */
     secbuf_set(message->header, SECBUFFER_STREAM_HEADER, (void *)given.data, 0);
     secbuf_set(message->data, SECBUFFER_DATA, copy, size);
     secbuf_set(message->trailer, SECBUFFER_STREAM_TRAILER, copy + size, 0);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
+#include <string.h>
 
 struct span
 {
@@ -23,6 +24,16 @@ static inline bool span_take(struct span *span, size_t size, struct span *taken)
     if (size) span->data += size;
     span->size -= size;
     return true;
+}
+
+/* Cuts `prefix` off the front if the span begins with it; otherwise, and for an empty one, nothing changes.
+ */
+static inline void span_skip(struct span *span, struct span prefix)
+{
+    struct span skipped;
+
+    if (prefix.size && span->size >= prefix.size && !memcmp(span->data, prefix.data, prefix.size))
+        span_take(span, prefix.size, &skipped);
 }
 
 /* Cuts a big-endian number of 1 to 4 bytes off the front. */
