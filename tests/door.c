@@ -410,3 +410,50 @@ void hello_parse(const BYTE *token, size_t size, struct hello *hello)
         parse_extension(number(at, 2), at + 4, number(at + 2, 2), hello);
     }
 }
+
+#define SCHANNEL_KEY L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL"
+#define POLICY_KEY   L"SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002"
+
+static void schannel_path(const WCHAR *subkey, WCHAR path[200])
+{
+    wcscpy(path, SCHANNEL_KEY);
+    if (!subkey) return;
+    wcscat(path, L"\\");
+    wcscat(path, subkey);
+}
+
+void schannel_set(const WCHAR *subkey, const WCHAR *name, DWORD value)
+{
+    WCHAR path[200];
+
+    schannel_path(subkey, path);
+    RegSetKeyValueW(HKEY_LOCAL_MACHINE, path, name, REG_DWORD, &value, sizeof(value));
+}
+
+void schannel_clear(const WCHAR *name)
+{
+    static const WCHAR *const keys[] = { L"Protocols", L"Ciphers", L"Hashes", L"KeyExchangeAlgorithms" };
+    WCHAR path[200];
+    unsigned i;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    {
+        schannel_path(keys[i], path);
+        RegDeleteTreeW(HKEY_LOCAL_MACHINE, path);
+    }
+    if (name) RegDeleteKeyValueW(HKEY_LOCAL_MACHINE, SCHANNEL_KEY, name);
+}
+
+void schannel_set_list(const WCHAR *name, const WCHAR *list)
+{
+    HKEY key;
+
+    if (RegCreateKeyExW(HKEY_LOCAL_MACHINE, POLICY_KEY, 0, NULL, 0, KEY_WRITE | KEY_WOW64_64KEY, NULL, &key,
+                        NULL))
+        return;
+    if (list)
+        RegSetValueExW(key, name, 0, REG_SZ, (const BYTE *)list, (DWORD)((wcslen(list) + 1) * sizeof(WCHAR)));
+    else
+        RegDeleteValueW(key, name);
+    RegCloseKey(key);
+}

@@ -85,6 +85,18 @@ SECURITY_STATUS client_decrypt(struct client *client, void *data, size_t room, s
 BOOL client_fill(struct client *client); /* one recv more */
 void client_close(struct client *client);
 
+/* --- the registry --------------------------------------------------------------------------------------- */
+
+/* A value of the SCHANNEL key, or of one below it (NULL: of it itself). */
+void schannel_set(const WCHAR *subkey, const WCHAR *name, DWORD value);
+/* Takes away what the tests set there: Protocols, Ciphers, Hashes, KeyExchangeAlgorithms and the value
+ * `name`, if there is one. */
+void schannel_clear(const WCHAR *name);
+
+/* The administrator's list of suites (Functions) or curves (EccCurves), as Group Policy writes it; NULL:
+ * none. */
+void schannel_set_list(const WCHAR *name, const WCHAR *list);
+
 /* --- certificates of tests/pki.py ----------------------------------------------------------------------- */
 
 /* A file of the PKI's folder, in memory that the next call uses again; NULL when it is not there. */

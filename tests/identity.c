@@ -49,7 +49,7 @@ static SECURITY_STATUS once(struct chooser *chooser, DWORD protocols, unsigned *
     struct session *session;
     unsigned turns;
 
-    ok_status(profile_create(protocols, NULL, &profile), SEC_E_OK);
+    ok_status(profile_for(protocols, &profile), SEC_E_OK);
     config.profile = profile;
     ok_status(session_create(&config, &session), SEC_E_OK);
     gnutls_certificate_server_set_request(peer->tls, GNUTLS_CERT_REQUEST);

@@ -6,6 +6,14 @@
 #include <gnutls/x509.h>
 #include <errno.h>
 
+SECURITY_STATUS profile_for(DWORD protocols, struct profile **profile)
+{
+    struct choice choice;
+
+    choice_init(&choice, protocols);
+    return choice_finish(&choice) ? profile_create(&choice, NULL, profile) : SEC_E_ALGORITHM_MISMATCH;
+}
+
 static gnutls_certificate_credentials_t credentials;
 
 static void add_certificate(gnutls_pk_algorithm_t algorithm, unsigned bits)

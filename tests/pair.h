@@ -8,6 +8,9 @@
 #include "session.h"
 #include <gnutls/abstract.h>
 
+/* A profile for what Windows offers with these protocols. */
+SECURITY_STATUS profile_for(DWORD protocols, struct profile **profile);
+
 struct peer
 {
     gnutls_session_t tls;

@@ -59,7 +59,7 @@ static struct profile *make_profile(DWORD protocols, const struct identity *iden
     struct span nothing = { NULL, 0 };
     struct profile *profile = NULL;
 
-    ok_status(profile_create(protocols, NULL, &profile), SEC_E_OK);
+    ok_status(profile_for(protocols, &profile), SEC_E_OK);
     if (identity) ok_status(profile_add_identity(profile, identity, nothing), SEC_E_OK);
     return profile;
 }
@@ -187,8 +187,8 @@ static void test_resumption(void)
                        *other = make_profile(TLS12 | TLS13, identity);
         struct outcome begun, again;
 
-        profile_set_lifespan(first, rows[i].lifespan);
-        profile_set_lifespan(other, rows[i].lifespan);
+        profile_set_lifespan(first, SIDE_SERVER, rows[i].lifespan);
+        profile_set_lifespan(other, SIDE_SERVER, rows[i].lifespan);
         if (rows[i].secret)
             ok(profile_set_ticket_secret(first, secret_span) && profile_set_ticket_secret(other, secret_span),
                "no secret\n");

@@ -10,6 +10,7 @@ Prints a line for each test that did not pass, a count for each program, and at 
 """
 
 import argparse
+import base64
 import functools
 import hashlib
 import http.server
@@ -82,11 +83,11 @@ def openssl_server(name, *options, cert="rsa", both=False):
     start(command + list(options))
 
 
-def gnutls_server(name, priority):
+def gnutls_server(name, priority, *options):
     """A `gnutls-serv --echo`: says back each line it is told."""
     ports[name] = port = free_port()
     start(["gnutls-serv", "--echo", "--quiet", "--port", str(port), "--x509certfile", "rsa-chain.pem", "--x509keyfile", "rsa.key",
-           "--x509certfile", "ecdsa-chain.pem", "--x509keyfile", "ecdsa.key", "--priority", priority])
+           "--x509certfile", "ecdsa-chain.pem", "--x509keyfile", "ecdsa.key", "--priority", priority, *options])
 
 
 def echo_server(name, newest, oldest, ciphers=None):
@@ -269,6 +270,24 @@ def wait_for_peers():
             report("FAIL", f"peer {name}", f"nobody listens; see {WORK}/peers.log")
 
 
+# Oakley groups 1 and 2 (RFC 2409, 6) ; the generator is 2.
+OAKLEY = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A63"
+DH_PRIMES = {
+    768: OAKLEY + "A3620FFFFFFFFFFFFFFFF",
+    1024: OAKLEY + "7ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
+}
+
+
+def dh_parameters(path, prime):
+    """DHParameter of PKCS #3 with the generator 2."""
+    part = lambda tag, body: bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else bytes([0x81, len(body)])) + body
+    der = part(0x30, part(2, b"\0" + bytes.fromhex(prime)) + part(2, b"\x02"))
+    path.write_text("-----BEGIN DH PARAMETERS-----\n" + base64.encodebytes(der).decode() + "-----END DH PARAMETERS-----\n")
+
+
+PSK = "0102030405060708090a0b0c0d0e0f10"  # of "somebody"
+
+
 def start_peers():
     (WORK / "peers.log").write_bytes(b"")
     old = "ALL:@SECLEVEL=0"
@@ -307,6 +326,15 @@ def start_peers():
     echo_server("PEER_ECHO_OLD", v.TLSv1_1, v.TLSv1)
     gnutls_server("PEER_GNUTLS", "NORMAL:+VERS-TLS1.1:+VERS-TLS1.0:+SIGN-RSA-SHA1")
     gnutls_server("PEER_GNUTLS_CBC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC")
+    gnutls_server("PEER_GNUTLS_WEAK", "NORMAL:-CIPHER-ALL:+ARCFOUR-128:+3DES-CBC:+NULL:-KX-ALL:+RSA:-MAC-ALL:+SHA1:+SHA256:+MD5:-VERS-ALL:+VERS-TLS1.2")
+    for bits, prime in DH_PRIMES.items():
+        dh_parameters(PKI / f"dh{bits}.pem", prime)
+        openssl_server(f"PEER_DH{bits}", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "-dhparam", f"dh{bits}.pem")
+    openssl_server("PEER_DH2048", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
+    openssl_server("PEER_RSA1024", "-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa1024")
+    openssl_server("PEER_RSA512", "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0", cert="rsa512")
+    openssl_server("PEER_SHA1_SIGNATURES", "-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+    openssl_server("PEER_PSK", "-tls1_2", "-psk_identity", "somebody", "-psk", PSK, "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES256-CBC-SHA384:PSK-NULL-SHA256:@SECLEVEL=0")
     late_asking_server("PEER_ASKS_LATER")
     renegotiating_server("PEER_RENEGOTIATES")
     nginx_server("PEER_NGINX")

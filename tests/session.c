@@ -30,7 +30,7 @@ static void pair_open(struct pair *pair, DWORD protocols, const char *priority)
     struct session_config config = { .server_name = "localhost", .verify = verify };
 
     verdict = SEC_E_OK;
-    ok_status(profile_create(protocols, NULL, &pair->profile), SEC_E_OK);
+    ok_status(profile_for(protocols, &pair->profile), SEC_E_OK);
     config.profile = pair->profile;
     ok_status(session_create(&config, &pair->session), SEC_E_OK);
     pair->peer = peer_create(priority);

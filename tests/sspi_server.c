@@ -4,223 +4,8 @@
  * tests/run.py.
  */
 #include "test.h"
-#include "door.h"
+#include "sides.h"
 #include <stdio.h>
-
-#define TLS12 (SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_2_SERVER)
-#define TLS13 (SP_PROT_TLS1_3_CLIENT | SP_PROT_TLS1_3_SERVER)
-
-/* What every server of these tests asks for, and what comes back. */
-#define SERVER_FLAGS                                                                                         \
-    (ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY | ASC_REQ_STREAM |            \
-     ASC_REQ_ALLOCATE_MEMORY)
-
-/* --- two sides ------------------------------------------------------------------------------------------ */
-
-struct side
-{
-    BOOL server;
-    CredHandle credential;
-    CtxtHandle context;
-    BOOL has_context;
-    ULONG requirements, attributes;
-    const BYTE *alpn; /* SEC_APPLICATION_PROTOCOLS */
-    ULONG alpn_size;
-    BYTE in[65536]; /* what the other side sent */
-    size_t size;
-    size_t feed;   /* bytes given to a call at most; 0: all */
-    size_t said;   /* bytes of tokens */
-    BYTE last[16]; /* the beginning of the last token */
-    SECURITY_STATUS status;
-};
-
-static PCCERT_CONTEXT server_certificate;
-
-static SECURITY_STATUS acquire_server(CredHandle *credential, DWORD protocols, DWORD flags,
-                                      PCCERT_CONTEXT *certificates, DWORD count)
-{
-    TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~protocols };
-    SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION,
-                             .cCreds = count,
-                             .paCred = certificates,
-                             .dwFlags = flags,
-                             .cTlsParameters = protocols ? 1 : 0,
-                             .pTlsParameters = &parameters };
-
-    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL, &cred,
-                                           NULL, NULL, credential, NULL);
-}
-
-static struct side *make_server(DWORD protocols, DWORD flags)
-{
-    struct side *side = calloc(1, sizeof(*side));
-
-    side->server = TRUE;
-    side->requirements = SERVER_FLAGS;
-    ok_status(acquire_server(&side->credential, protocols, flags, &server_certificate, 1), SEC_E_OK);
-    return side;
-}
-
-static struct side *make_client(DWORD protocols, PCCERT_CONTEXT *certificates, DWORD count)
-{
-    struct side *side = calloc(1, sizeof(*side));
-
-    side->requirements = CLIENT_FLAGS;
-    ok_status(client_credential(protocols, TRUE, SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS,
-                                certificates, count, &side->credential),
-              SEC_E_OK);
-    return side;
-}
-
-static void end(struct side *side)
-{
-    if (side->has_context) sspi->DeleteSecurityContext(&side->context);
-    sspi->FreeCredentialsHandle(&side->credential);
-    free(side);
-}
-
-/* One call, with at most `feed` bytes of what came; its token goes to the other side. */
-static SECURITY_STATUS step(struct side *side, struct side *other)
-{
-    size_t given = side->feed && side->feed < side->size ? side->feed : side->size;
-    SecBuffer in[3] = { { (ULONG)given, SECBUFFER_TOKEN, side->in },
-                        { 0, SECBUFFER_EMPTY, NULL },
-                        { side->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, (void *)side->alpn } };
-    SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
-    SecBufferDesc in_desc = { SECBUFFER_VERSION, side->alpn ? 3 : 2, in },
-                  out_desc = { SECBUFFER_VERSION, 1, &out };
-    CtxtHandle *context = side->has_context ? &side->context : NULL;
-    size_t left;
-
-    if (side->server)
-        side->status = sspi->AcceptSecurityContext(&side->credential, context, &in_desc, side->requirements,
-                                                   0, &side->context, &out_desc, &side->attributes, NULL);
-    else
-    {
-        SecBufferDesc first = { SECBUFFER_VERSION, side->alpn ? 1 : 0, &in[2] };
-
-        side->status = sspi->InitializeSecurityContextW(
-            &side->credential, context, (WCHAR *)L"localhost", side->requirements, 0, 0,
-            context ? &in_desc : &first, 0, &side->context, &out_desc, &side->attributes, NULL);
-    }
-    if (side->status != SEC_E_INCOMPLETE_MESSAGE && out.pvBuffer)
-    {
-        side->said += out.cbBuffer;
-        memcpy(side->last, out.pvBuffer, min(out.cbBuffer, sizeof(side->last)));
-        if (other && other->size + out.cbBuffer <= sizeof(other->in))
-        {
-            memcpy(other->in + other->size, out.pvBuffer, out.cbBuffer);
-            other->size += out.cbBuffer;
-        }
-        sspi->FreeContextBuffer(out.pvBuffer);
-    }
-    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED ||
-        side->status == SEC_I_INCOMPLETE_CREDENTIALS)
-    {
-        left = in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0;
-        if (side->has_context || side->server)
-        {
-            memmove(side->in, side->in + given - left, side->size - given + left);
-            side->size -= given - left;
-        }
-        side->has_context = TRUE;
-    }
-    return side->status;
-}
-
-static BOOL wants_more(const struct side *side)
-{
-    return side->status == SEC_I_CONTINUE_NEEDED || side->status == SEC_E_INCOMPLETE_MESSAGE ||
-           side->status == SEC_I_INCOMPLETE_CREDENTIALS;
-}
-
-/* Steps of a side until it can do no more with what it has. */
-static void run(struct side *side, struct side *other)
-{
-    size_t feed = side->feed;
-
-    while (wants_more(side) && side->size)
-    {
-        step(side, other);
-        if (side->status == SEC_E_INCOMPLETE_MESSAGE)
-        {
-            if (!feed || side->feed >= side->size) break;
-            side->feed += feed;
-        }
-        else
-            side->feed = feed;
-        /* Asked for a certificate that it has not: it goes on without, with no input. */
-        if (side->status == SEC_I_INCOMPLETE_CREDENTIALS) step(side, other);
-    }
-    side->feed = feed;
-}
-
-/* A whole handshake. The sides' statuses say how it ended. */
-static void shake(struct side *client, struct side *server)
-{
-    unsigned turns;
-
-    step(client, server);
-    server->status = SEC_I_CONTINUE_NEEDED;
-    for (turns = 0; turns < 6 && (wants_more(client) || wants_more(server)); turns++)
-    {
-        run(server, client);
-        run(client, server);
-    }
-}
-
-static SECURITY_STATUS seal(struct side *side, const char *text, struct side *other)
-{
-    SecPkgContext_StreamSizes sizes;
-    SecBuffer buffers[4];
-    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
-    BYTE memory[1024];
-    SECURITY_STATUS status = sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_STREAM_SIZES, &sizes);
-    ULONG size = (ULONG)strlen(text);
-
-    if (status) return status;
-    memcpy(memory + sizes.cbHeader, text, size);
-    buffers[0] = (SecBuffer){ sizes.cbHeader, SECBUFFER_STREAM_HEADER, memory };
-    buffers[1] = (SecBuffer){ size, SECBUFFER_DATA, memory + sizes.cbHeader };
-    buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes.cbHeader + size };
-    buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
-    if ((status = sspi->EncryptMessage(&side->context, 0, &desc, 0))) return status;
-    size = buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer;
-    memcpy(other->in + other->size, memory, size);
-    other->size += size;
-    return SEC_E_OK;
-}
-
-/* Whether the next data that a side reads is this text. */
-static BOOL reads(struct side *side, const char *text)
-{
-    SecBuffer buffers[4];
-    SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
-    SECURITY_STATUS status;
-    BOOL good = FALSE;
-    unsigned i;
-
-    do
-    {
-        size_t left = 0;
-
-        memset(buffers, 0, sizeof(buffers));
-        buffers[0] = (SecBuffer){ (ULONG)side->size, SECBUFFER_DATA, side->in };
-        status = sspi->DecryptMessage(&side->context, &desc, 0, NULL);
-        if (FAILED(status)) return FALSE;
-        for (i = 0; i < 4; i++)
-        {
-            if (buffers[i].BufferType == SECBUFFER_EXTRA) left = buffers[i].cbBuffer;
-            if (buffers[i].BufferType == SECBUFFER_DATA)
-                good =
-                    buffers[i].cbBuffer == strlen(text) && !memcmp(buffers[i].pvBuffer, text, strlen(text));
-        }
-        memmove(side->in, side->in + side->size - left, left);
-        side->size = left;
-        if (status == SEC_I_RENEGOTIATE) step(side, NULL); /* tickets */
-    } while (status == SEC_I_RENEGOTIATE && side->size);
-    return good;
-}
 
 static const DWORD versions[] = { TLS12, TLS13 };
 
@@ -237,10 +22,10 @@ static void test_a_handshake_in_every_version(void)
         for (j = 0; j < ARRAY_SIZE(feeds); j++)
         {
             SecPkgContext_ConnectionInfo info[2] = { { 0 } };
-            struct side *client = make_client(all[i], NULL, 0), *server = make_server(all[i], 0);
+            struct side *client = side_client(all[i], NULL, 0), *server = side_server(all[i], 0);
 
             client->feed = server->feed = feeds[j];
-            shake(client, server);
+            side_shake(client, server);
             ok(!client->status && !server->status, "protocols %#lx, by %u: %#lx, %#lx\n", all[i],
                (unsigned)feeds[j], client->status, server->status);
             ok(server->attributes == SERVER_FLAGS, "attributes %#lx\n", server->attributes);
@@ -250,22 +35,22 @@ static void test_a_handshake_in_every_version(void)
                "protocols %#lx and %#lx\n", info[0].dwProtocol, info[1].dwProtocol);
             ok(info[0].aiCipher == info[1].aiCipher && info[0].aiExch == info[1].aiExch,
                "not the same suite\n");
-            ok_status(seal(client, "to the server", server), SEC_E_OK);
-            ok_status(seal(server, "to the client", client), SEC_E_OK);
-            ok(reads(server, "to the server"), "the server did not read it\n");
-            ok(reads(client, "to the client"), "the client did not read it\n");
-            end(client);
-            end(server);
+            ok_status(side_seal(client, "to the server", server), SEC_E_OK);
+            ok_status(side_seal(server, "to the client", client), SEC_E_OK);
+            ok(side_reads(server, "to the server"), "the server did not read it\n");
+            ok(side_reads(client, "to the client"), "the client did not read it\n");
+            side_end(client);
+            side_end(server);
         }
 }
 
 /* The caller has no context until a whole record is there, and may come with more each time. */
 static void test_the_first_call_waits_for_a_record(void)
 {
-    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    struct side *client = side_client(TLS13, NULL, 0), *server = side_server(TLS13, 0);
     size_t size;
 
-    step(client, server);
+    side_step(client, server);
     for (size = 0; size < server->size; size++)
     {
         SecBuffer in[2] = { { (ULONG)size, SECBUFFER_TOKEN, server->in }, { 0, SECBUFFER_EMPTY, NULL } };
@@ -282,24 +67,24 @@ static void test_the_first_call_waits_for_a_record(void)
                in[1].cbBuffer == (size < 5 ? 5 - size : server->size - size),
            "%u bytes: type %lu, %lu bytes\n", (unsigned)size, in[1].BufferType, in[1].cbBuffer);
     }
-    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
-    end(client);
-    end(server);
+    ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
+    side_end(client);
+    side_end(server);
 }
 
 static void test_no_certificate_no_server(void)
 {
-    struct side *client = make_client(0, NULL, 0), *server = calloc(1, sizeof(*server));
+    struct side *client = side_client(0, NULL, 0), *server = calloc(1, sizeof(*server));
 
     server->server = TRUE;
     server->requirements = SERVER_FLAGS;
     ok_status(acquire_server(&server->credential, 0, 0, NULL, 0), SEC_E_OK);
-    step(client, server);
-    ok_status(step(server, NULL), SEC_E_NO_CREDENTIALS);
+    side_step(client, server);
+    ok_status(side_step(server, NULL), SEC_E_NO_CREDENTIALS);
     /* A client's credential serves nobody. */
     sspi->FreeCredentialsHandle(&server->credential);
     server->credential = client->credential;
-    ok_status(step(server, NULL), SEC_E_NO_CREDENTIALS);
+    ok_status(side_step(server, NULL), SEC_E_NO_CREDENTIALS);
     sspi->DeleteSecurityContext(&client->context);
     sspi->FreeCredentialsHandle(&client->credential);
     free(client);
@@ -319,24 +104,24 @@ static void test_what_is_no_hello(void)
         { "\x16\x03\x01\x00\x04\x0e\x00\x00\x00", 9, SEC_E_ILLEGAL_MESSAGE }, /* ServerHelloDone */
         { "\x17\x03\x03\x00\x01x", 6, SEC_E_ILLEGAL_MESSAGE },                /* data before all */
         { "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10, SEC_E_ILLEGAL_MESSAGE }, /* a hello of one byte */
-        { "\x80\x03\x01\x03\x00", 5, SEC_E_ILLEGAL_MESSAGE },                      /* SSL 2.0's, cut short */
+        { "\x80\x03\x01\x03\x00", 5, SEC_E_INVALID_TOKEN }, /* SSL 2.0's, which is off */
     };
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++)
     {
-        struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+        struct side *server = side_server(0, 0), *client = calloc(1, sizeof(*client));
 
         server->requirements |= ASC_REQ_EXTENDED_ERROR;
         memcpy(server->in, rows[i].bytes, rows[i].size);
         server->size = rows[i].size;
-        step(server, client);
+        side_step(server, client);
         ok(server->status == rows[i].status, "row %u: %#lx\n", i, server->status);
         ok(!server->has_context, "row %u: a context\n", i);
         if (rows[i].status != SEC_E_INVALID_TOKEN && rows[i].size > 5)
             ok(client->size == 7 && client->in[0] == 21 && client->in[5] == 2, "row %u: no alert, %u bytes\n",
                i, (unsigned)client->size);
-        end(server);
+        side_end(server);
         free(client);
     }
 }
@@ -349,21 +134,34 @@ static void test_a_hello_of_ssl2_format(void)
         0,    0x9c, 0, 0xc0, 0x30, 0, 0,    0x9d, 0,  0,  0x2f, 0,  0,    0xff, 1,
         2,    3,    4, 5,    6,    7, 8,    9,    10, 11, 12,   13, 14,   15,   16
     };
-    struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+    struct side *server = side_server(0, 0), *client = calloc(1, sizeof(*client));
 
     memcpy(server->in, hello, sizeof(hello));
     server->size = sizeof(hello);
-    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+    ok_status(side_step(server, client), SEC_E_INVALID_TOKEN);
+    side_end(server);
+
+    schannel_set(L"Protocols\\SSL 2.0\\Server", L"Enabled", 1);
+    server = side_server(0, 0);
+    memcpy(server->in, hello, sizeof(hello));
+    server->size = sizeof(hello);
+    ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
+    side_end(server);
+    server = side_server(0, 0);
+    memcpy(server->in, "\x80\x03\x01\x03\x00", 5);
+    server->size = 5;
+    ok_status(side_step(server, NULL), SEC_E_ILLEGAL_MESSAGE);
+    schannel_clear(NULL);
     ok(client->size > 100 && client->in[0] == 22 && client->in[5] == 2 && client->in[9] == 3 &&
            client->in[10] == 3,
        "no ServerHello of TLS 1.2\n");
-    end(server);
+    side_end(server);
     free(client);
 }
 
 static void test_a_token_that_does_not_fit(void)
 {
-    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+    struct side *client = side_client(TLS12, NULL, 0), *server = side_server(TLS12, 0);
     BYTE small[64], large[8192];
     SecBuffer in[2], out;
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
@@ -371,7 +169,7 @@ static void test_a_token_that_does_not_fit(void)
     ULONG attributes, flags = SERVER_FLAGS & ~ASC_REQ_ALLOCATE_MEMORY;
     SECURITY_STATUS status;
 
-    step(client, server);
+    side_step(client, server);
     in[0] = (SecBuffer){ (ULONG)server->size, SECBUFFER_TOKEN, server->in };
     in[1] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     out = (SecBuffer){ sizeof(small), SECBUFFER_TOKEN, small };
@@ -385,8 +183,8 @@ static void test_a_token_that_does_not_fit(void)
     ok_status(status, SEC_I_CONTINUE_NEEDED);
     ok(out.cbBuffer > 1000 && large[0] == 22, "%lu bytes\n", out.cbBuffer);
     sspi->DeleteSecurityContext(&context);
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
 }
 
 /* --- ALPN ----------------------------------------------------------------------------------------------- */
@@ -420,7 +218,7 @@ static void test_alpn(void)
     for (i = 0; i < ARRAY_SIZE(rows); i++)
         for (j = 0; j < ARRAY_SIZE(versions); j++)
         {
-            struct side *client = make_client(versions[j], NULL, 0), *server = make_server(versions[j], 0);
+            struct side *client = side_client(versions[j], NULL, 0), *server = side_server(versions[j], 0);
             SecPkgContext_ApplicationProtocol alpn[2];
             BYTE lists[2][64];
 
@@ -429,7 +227,7 @@ static void test_alpn(void)
             server->alpn = lists[1];
             server->alpn_size = make_alpn(lists[1], rows[i].server);
             server->requirements |= ASC_REQ_EXTENDED_ERROR;
-            shake(client, server);
+            side_shake(client, server);
             if (!rows[i].chosen)
             {
                 ok_status(server->status, SEC_E_APPLICATION_PROTOCOL_MISMATCH);
@@ -449,15 +247,15 @@ static void test_alpn(void)
                    "row %u: %.*s\n", i, alpn[0].ProtocolIdSize, alpn[0].ProtocolId);
                 ok(!memcmp(&alpn[0], &alpn[1], sizeof(alpn[0])), "row %u: the two sides differ\n", i);
             }
-            end(client);
-            end(server);
+            side_end(client);
+            side_end(server);
         }
 }
 
 /* .NET gives the list with every call, Qt without an EMPTY buffer. */
 static void test_alpn_without_an_empty_buffer(void)
 {
-    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    struct side *client = side_client(TLS13, NULL, 0), *server = side_server(TLS13, 0);
     BYTE list[64];
     SecBuffer in[2], out = { 0, SECBUFFER_TOKEN, NULL };
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
@@ -466,7 +264,7 @@ static void test_alpn_without_an_empty_buffer(void)
 
     client->alpn = list;
     client->alpn_size = make_alpn(list, "\x02h2");
-    step(client, server);
+    side_step(client, server);
     in[0] = (SecBuffer){ (ULONG)server->size, SECBUFFER_TOKEN, server->in };
     in[1] = (SecBuffer){ client->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, list };
     ok_status(sspi->AcceptSecurityContext(&server->credential, NULL, &in_desc, SERVER_FLAGS, 0, &context,
@@ -474,8 +272,8 @@ static void test_alpn_without_an_empty_buffer(void)
               SEC_I_CONTINUE_NEEDED);
     sspi->FreeContextBuffer(out.pvBuffer);
     sspi->DeleteSecurityContext(&context);
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
 }
 
 /* --- client certificates -------------------------------------------------------------------------------- */
@@ -489,14 +287,14 @@ static void test_a_client_that_is_asked_who_it_is(void)
         for (asks = 0; asks < 2; asks++)
             for (with = 0; with < 2; with++)
             {
-                struct side *client = make_client(versions[i], &certificate, with),
-                            *server = make_server(versions[i], 0);
+                struct side *client = side_client(versions[i], &certificate, with),
+                            *server = side_server(versions[i], 0);
                 PCCERT_CONTEXT remote = NULL, other = NULL;
                 SECURITY_STATUS status;
                 unsigned count = 0;
 
                 if (asks) server->requirements |= ASC_REQ_MUTUAL_AUTH;
-                shake(client, server);
+                side_shake(client, server);
                 ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
                 ok(server->attributes == (SERVER_FLAGS | (asks && with ? ASC_RET_MUTUAL_AUTH : 0)),
                    "attributes %#lx\n", server->attributes);
@@ -511,10 +309,10 @@ static void test_a_client_that_is_asked_who_it_is(void)
                     ok(count == 2, "%u certificates\n", count);
                     CertFreeCertificateContext(remote);
                 }
-                ok_status(seal(client, "still there", server), SEC_E_OK);
-                ok(reads(server, "still there"), "the server did not read it\n");
-                end(client);
-                end(server);
+                ok_status(side_seal(client, "still there", server), SEC_E_OK);
+                ok(side_reads(server, "still there"), "the server did not read it\n");
+                side_end(client);
+                side_end(server);
             }
     CertFreeCertificateContext(certificate);
 }
@@ -544,7 +342,7 @@ static void test_issuers_are_named_if_the_registry_says_so(void)
                                  .cCreds = 1,
                                  .paCred = &server_certificate,
                                  .hRootStore = client_certificate->hCertStore };
-        struct side *client = make_client(TLS12, NULL, 0), *server = calloc(1, sizeof(*server));
+        struct side *client = side_client(TLS12, NULL, 0), *server = calloc(1, sizeof(*server));
         SecPkgContext_IssuerListInfoEx issuers = { NULL, 0 };
 
         server->server = TRUE;
@@ -554,14 +352,14 @@ static void test_issuers_are_named_if_the_registry_says_so(void)
                                                   &cred, NULL, NULL, &server->credential, NULL),
                   SEC_E_OK);
         set_issuer_list(FALSE);
-        step(client, server);
-        step(server, client);
-        ok_status(step(client, server), SEC_I_INCOMPLETE_CREDENTIALS);
+        side_step(client, server);
+        side_step(server, client);
+        ok_status(side_step(client, server), SEC_I_INCOMPLETE_CREDENTIALS);
         ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_ISSUER_LIST_EX, &issuers),
                   SEC_E_OK);
         ok(issuers.cIssuers == (send ? 2 : 0), "%lu issuers\n", issuers.cIssuers);
         sspi->FreeContextBuffer(issuers.aIssuers);
-        end(client);
+        side_end(client);
         if (server->has_context) sspi->DeleteSecurityContext(&server->context);
         sspi->FreeCredentialsHandle(&server->credential);
         free(server);
@@ -588,7 +386,7 @@ static SECURITY_STATUS read_message(struct side *side, struct side *other)
     memmove(side->in, side->in + side->size - left, left);
     side->size = left;
     if (status != SEC_I_RENEGOTIATE) return status;
-    step(side, other);
+    side_step(side, other);
     if (side->status == SEC_I_INCOMPLETE_CREDENTIALS)
     {
         if (later)
@@ -598,7 +396,7 @@ static SECURITY_STATUS read_message(struct side *side, struct side *other)
                                         &later, 1, &side->credential),
                       SEC_E_OK);
         }
-        step(side, other);
+        side_step(side, other);
     }
     return SEC_I_RENEGOTIATE;
 }
@@ -623,12 +421,12 @@ static void test_a_certificate_after_the_handshake(void)
         for (supplied = 0; supplied < 2; supplied++)
         {
             PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
-            struct side *client = make_client(TLS13, &certificate, given), *server = make_server(TLS13, 0);
+            struct side *client = side_client(TLS13, &certificate, given), *server = side_server(TLS13, 0);
 
             later = supplied ? certificate : NULL;
-            shake(client, server);
+            side_shake(client, server);
             check_client(server, FALSE);
-            ok_status(seal(client, "on its way", server), SEC_E_OK);
+            ok_status(side_seal(client, "on its way", server), SEC_E_OK);
 
             /* The server asks, without input. */
             {
@@ -638,23 +436,23 @@ static void test_a_certificate_after_the_handshake(void)
                 memcpy(kept, server->in, size);
                 server->size = 0;
                 server->requirements |= ASC_REQ_MUTUAL_AUTH;
-                ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+                ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
                 memcpy(server->in, kept, server->size = size);
             }
-            ok_status(seal(server, "after the question", client), SEC_E_OK);
+            ok_status(side_seal(server, "after the question", client), SEC_E_OK);
             ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
             ok_status(client->status, SEC_E_OK);
-            ok(reads(client, "after the question"), "lost\n");
-            ok_status(seal(client, "after the answer", server), SEC_E_OK);
+            ok(side_reads(client, "after the question"), "lost\n");
+            ok_status(side_seal(client, "after the answer", server), SEC_E_OK);
 
             /* Data in front is left over; then the answer is read, by the step itself. */
-            ok_status(step(server, client), SEC_E_OK);
-            ok(reads(server, "on its way"), "lost\n");
-            ok_status(step(server, client), SEC_E_OK);
+            ok_status(side_step(server, client), SEC_E_OK);
+            ok(side_reads(server, "on its way"), "lost\n");
+            ok_status(side_step(server, client), SEC_E_OK);
             check_client(server, given || supplied);
-            ok(reads(server, "after the answer"), "lost\n");
-            end(client);
-            end(server);
+            ok(side_reads(server, "after the answer"), "lost\n");
+            side_end(client);
+            side_end(server);
             CertFreeCertificateContext(certificate);
         }
 }
@@ -663,17 +461,17 @@ static void test_a_certificate_after_the_handshake(void)
 static void test_the_answer_comes_through_decryptmessage(void)
 {
     PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
-    struct side *client = make_client(TLS13, &certificate, 1), *server = make_server(TLS13, 0);
+    struct side *client = side_client(TLS13, &certificate, 1), *server = side_server(TLS13, 0);
     unsigned turns;
 
-    shake(client, server);
+    side_shake(client, server);
     server->requirements |= ASC_REQ_MUTUAL_AUTH;
-    ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+    ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
     ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
     for (turns = 0; turns < 10 && server->size; turns++) read_message(server, client);
     check_client(server, TRUE);
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
     CertFreeCertificateContext(certificate);
 }
 
@@ -685,35 +483,36 @@ static void test_a_renegotiation_the_server_asks_for(void)
     for (ask = 0; ask < 2; ask++)
     {
         PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
-        struct side *client = make_client(TLS12, &certificate, 1), *server = make_server(TLS12, 0);
+        struct side *client = side_client(TLS12, &certificate, 1), *server = side_server(TLS12, 0);
 
         later = NULL;
-        shake(client, server);
+        side_shake(client, server);
         if (ask) server->requirements |= ASC_REQ_MUTUAL_AUTH;
-        ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
+        ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
         /* Until the client answers, the server goes on. */
-        ok_status(seal(server, "meanwhile", client), SEC_E_OK);
-        ok_status(seal(client, "unknowing", server), SEC_E_OK);
-        ok(reads(server, "unknowing"), "lost\n");
+        ok_status(side_seal(server, "meanwhile", client), SEC_E_OK);
+        ok_status(side_seal(client, "unknowing", server), SEC_E_OK);
+        ok(side_reads(server, "unknowing"), "lost\n");
         ok_status(read_message(client, server), SEC_I_RENEGOTIATE);
         ok_status(client->status, SEC_I_CONTINUE_NEEDED);
-        ok_status(seal(server, "and more", client), SEC_E_OK); /* before the server has read the answer */
+        ok_status(side_seal(server, "and more", client),
+                  SEC_E_OK); /* before the server has read the answer */
         server->status = SEC_I_CONTINUE_NEEDED;
-        for (turns = 0; turns < 6 && (wants_more(client) || wants_more(server)); turns++)
+        for (turns = 0; turns < 6 && (side_wants_more(client) || side_wants_more(server)); turns++)
         {
-            run(server, client);
-            run(client, server);
+            side_run(server, client);
+            side_run(client, server);
         }
         ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
         check_client(server, ask);
-        ok(reads(client, "meanwhileand more"), "data between the flights is lost\n");
+        ok(side_reads(client, "meanwhileand more"), "data between the flights is lost\n");
         ok(!client->size, "%u bytes are left\n", (unsigned)client->size);
-        ok_status(seal(client, "with new keys", server), SEC_E_OK);
-        ok(reads(server, "with new keys"), "lost\n");
-        ok_status(seal(server, "both of them", client), SEC_E_OK);
-        ok(reads(client, "both of them"), "lost\n");
-        end(client);
-        end(server);
+        ok_status(side_seal(client, "with new keys", server), SEC_E_OK);
+        ok(side_reads(server, "with new keys"), "lost\n");
+        ok_status(side_seal(server, "both of them", client), SEC_E_OK);
+        ok(side_reads(client, "both of them"), "lost\n");
+        side_end(client);
+        side_end(server);
         CertFreeCertificateContext(certificate);
     }
 }
@@ -723,10 +522,10 @@ static void test_a_renegotiation_the_server_asks_for(void)
 static void test_both_sides_see_the_same_bindings(void)
 {
     static const ULONG kinds[] = { SECPKG_ATTR_ENDPOINT_BINDINGS, SECPKG_ATTR_UNIQUE_BINDINGS };
-    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+    struct side *client = side_client(TLS12, NULL, 0), *server = side_server(TLS12, 0);
     unsigned i;
 
-    shake(client, server);
+    side_shake(client, server);
     for (i = 0; i < ARRAY_SIZE(kinds); i++)
     {
         SecPkgContext_Bindings bindings[2];
@@ -739,8 +538,8 @@ static void test_both_sides_see_the_same_bindings(void)
         sspi->FreeContextBuffer(bindings[0].Bindings);
         sspi->FreeContextBuffer(bindings[1].Bindings);
     }
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
 }
 
 /* RFC 5705: both sides export the same, another label or context another. */
@@ -755,9 +554,9 @@ static void test_both_sides_export_the_same_keys(void)
 
     for (i = 0; i < ARRAY_SIZE(versions); i++)
     {
-        struct side *client = make_client(versions[i], NULL, 0), *server = make_server(versions[i], 0);
+        struct side *client = side_client(versions[i], NULL, 0), *server = side_server(versions[i], 0);
 
-        shake(client, server);
+        side_shake(client, server);
         ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL, &pair[0]),
                   SEC_E_INVALID_HANDLE); /* nobody has said what */
         for (j = 0; j < ARRAY_SIZE(rows); j++)
@@ -806,17 +605,17 @@ static void test_both_sides_export_the_same_keys(void)
         ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_UI_INFO, &pair, sizeof(pair)),
                   SEC_E_UNSUPPORTED_FUNCTION);
         sspi->FreeContextBuffer(first.pbKeyingMaterial);
-        end(client);
-        end(server);
+        side_end(client);
+        side_end(server);
     }
 }
 
 static void test_the_servers_own_certificate(void)
 {
-    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    struct side *client = side_client(TLS13, NULL, 0), *server = side_server(TLS13, 0);
     PCCERT_CONTEXT local = NULL, remote = NULL;
 
-    shake(client, server);
+    side_shake(client, server);
     ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &local),
               SEC_E_OK);
     ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote),
@@ -825,23 +624,23 @@ static void test_the_servers_own_certificate(void)
        "not the same certificate\n");
     CertFreeCertificateContext(local);
     CertFreeCertificateContext(remote);
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
 }
 
 /* The server's handle is no client's, and the other way round. */
 static void test_a_context_keeps_its_side(void)
 {
-    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
+    struct side *client = side_client(TLS12, NULL, 0), *server = side_server(TLS12, 0);
 
-    step(client, server);
-    step(server, client);
+    side_step(client, server);
+    side_step(server, client);
     client->server = TRUE;
     server->server = FALSE;
-    ok_status(step(client, NULL), SEC_E_INVALID_HANDLE);
-    ok_status(step(server, NULL), SEC_E_INVALID_HANDLE);
-    end(client);
-    end(server);
+    ok_status(side_step(client, NULL), SEC_E_INVALID_HANDLE);
+    ok_status(side_step(server, NULL), SEC_E_INVALID_HANDLE);
+    side_end(client);
+    side_end(server);
 }
 
 /* --- certificates by name ------------------------------------------------------------------------------- */
@@ -863,7 +662,7 @@ static void test_the_name_chooses_the_certificate(void)
     ok_status(acquire_server(&credential, 0, 0, certificates, 2), SEC_E_OK);
     for (i = 0; i < ARRAY_SIZE(rows); i++)
     {
-        struct side *client = make_client(TLS13, NULL, 0), *server = calloc(1, sizeof(*server));
+        struct side *client = side_client(TLS13, NULL, 0), *server = calloc(1, sizeof(*server));
         SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
         SecBufferDesc out_desc = { SECBUFFER_VERSION, 1, &out };
         PCCERT_CONTEXT leaf = NULL;
@@ -881,8 +680,8 @@ static void test_the_name_chooses_the_certificate(void)
         client->status = SEC_I_CONTINUE_NEEDED;
         memcpy(server->in, out.pvBuffer, server->size = out.cbBuffer);
         sspi->FreeContextBuffer(out.pvBuffer);
-        run(server, client);
-        run(client, server);
+        side_run(server, client);
+        side_run(client, server);
         ok_status(client->status, SEC_E_OK);
         sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf);
         if (leaf) CertGetNameStringW(leaf, CERT_NAME_SIMPLE_DISPLAY_TYPE, 0, NULL, name, ARRAY_SIZE(name));
@@ -890,7 +689,7 @@ static void test_the_name_chooses_the_certificate(void)
         CertFreeCertificateContext(leaf);
         sspi->DeleteSecurityContext(&server->context);
         free(server);
-        end(client);
+        side_end(client);
     }
     sspi->FreeCredentialsHandle(&credential);
     CertFreeCertificateContext(certificates[1]);
@@ -916,8 +715,8 @@ static void test_credentials_attributes_that_can_be_set(void)
     if (!sspi_is_direct()) SKIP_TEST("secur32 of Wine does not hand it on");
     for (i = 0; i < ARRAY_SIZE(certificates); i++)
     {
-        client = make_client(TLS13, &certificates[i], 1);
-        server = make_server(TLS13, 0);
+        client = side_client(TLS13, &certificates[i], 1);
+        server = side_server(TLS13, 0);
         ok_status(set(&client->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)),
                   SEC_E_INVALID_HANDLE);
         ok_status(set(&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &keys, sizeof(keys)), SEC_E_OK);
@@ -943,7 +742,7 @@ static void test_credentials_attributes_that_can_be_set(void)
         policy.pwszSslCtlStoreName = NULL;
         ok_status(set(&server->credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy, sizeof(policy)),
                   SEC_E_OK);
-        shake(client, server);
+        side_shake(client, server);
         ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_CC_POLICY_RESULT, &result),
                   SEC_E_OK);
         ok(result.dwPolicyResult == reasons[i], "row %u: %#lx\n", i, result.dwPolicyResult);
@@ -954,8 +753,8 @@ static void test_credentials_attributes_that_can_be_set(void)
         policy.pwszSslCtlStoreName = (WCHAR *)L"ROOT";
         ok_status(set(&server->credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy, sizeof(policy)),
                   SEC_E_UNSUPPORTED_FUNCTION);
-        end(client);
-        end(server);
+        side_end(client);
+        side_end(server);
         CertFreeCertificateContext(certificates[i]);
     }
 }
@@ -984,7 +783,7 @@ static void test_an_answer_in_the_certificates_property_is_stapled(void)
     for (i = 0; i < ARRAY_SIZE(rows); i++)
         for (j = 0; j < ARRAY_SIZE(versions); j++)
         {
-            struct side *client = make_client(versions[j], NULL, 0), *server;
+            struct side *client = side_client(versions[j], NULL, 0), *server;
             CRYPT_DATA_BLOB answer = { 0, NULL };
 
             server_certificate =
@@ -996,17 +795,17 @@ static void test_an_answer_in_the_certificates_property_is_stapled(void)
                                                      &answer),
                    "%#lx\n", GetLastError());
             }
-            server = make_server(versions[j], 0);
+            server = side_server(versions[j], 0);
             sspi->FreeCredentialsHandle(&client->credential);
             ok_status(client_credential(versions[j], TRUE,
                                         SCH_CRED_AUTO_CRED_VALIDATION | SCH_CRED_REVOCATION_CHECK_END_CERT |
                                             SCH_CRED_NO_DEFAULT_CREDS,
                                         NULL, 0, &client->credential),
                       SEC_E_OK);
-            shake(client, server);
+            side_shake(client, server);
             ok(client->status == rows[i].status, "row %u: %#lx\n", i, client->status);
-            end(client);
-            end(server);
+            side_end(client);
+            side_end(server);
             CertFreeCertificateContext(server_certificate);
         }
     server_certificate = usual;
@@ -1018,7 +817,7 @@ static void test_an_answer_in_the_certificates_property_is_stapled(void)
  * sides. */
 static void visit_twice(DWORD protocols, ULONG requirements, BOOL disable, BOOL resumed)
 {
-    struct side *client = make_client(protocols, NULL, 0), *server = make_server(protocols, 0);
+    struct side *client = side_client(protocols, NULL, 0), *server = side_server(protocols, 0);
     SCHANNEL_SESSION_TOKEN order = { SCHANNEL_SESSION, SSL_SESSION_DISABLE_RECONNECTS };
     SecBuffer buffer = { sizeof(order), SECBUFFER_TOKEN, &order };
     SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
@@ -1028,11 +827,11 @@ static void visit_twice(DWORD protocols, ULONG requirements, BOOL disable, BOOL 
     server->requirements |= requirements;
     for (visit = 0; visit < 2; visit++)
     {
-        shake(client, server);
+        side_shake(client, server);
         ok(!client->status && !server->status, "visit %u: %#lx, %#lx\n", visit, client->status,
            server->status);
-        ok_status(seal(server, "hello", client), SEC_E_OK);
-        ok(reads(client, "hello"), "visit %u: tickets are in the way\n", visit);
+        ok_status(side_seal(server, "hello", client), SEC_E_OK);
+        ok(side_reads(client, "hello"), "visit %u: tickets are in the way\n", visit);
         memset(info, 0, sizeof(info));
         sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_SESSION_INFO, &info[0]);
         sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_SESSION_INFO, &info[1]);
@@ -1045,8 +844,8 @@ static void visit_twice(DWORD protocols, ULONG requirements, BOOL disable, BOOL 
         client->has_context = server->has_context = FALSE;
         client->size = server->size = 0;
     }
-    end(client);
-    end(server);
+    side_end(client);
+    side_end(server);
 }
 
 static void test_a_second_visit(void)
@@ -1063,7 +862,7 @@ static void test_a_second_visit(void)
 /* Records of one kind without end; the server has to have enough of them before a megabyte. */
 static void flood(const BYTE *record, size_t size, SECURITY_STATUS expected)
 {
-    struct side *server = make_server(0, 0), *client = calloc(1, sizeof(*client));
+    struct side *server = side_server(0, 0), *client = calloc(1, sizeof(*client));
     size_t sent = 0;
 
     do
@@ -1075,11 +874,11 @@ static void flood(const BYTE *record, size_t size, SECURITY_STATUS expected)
             memcpy(server->in + server->size, record, size);
             server->size += size;
         }
-        step(server, client);
-    } while (wants_more(server) && sent < 1 << 20);
+        side_step(server, client);
+    } while (side_wants_more(server) && sent < 1 << 20);
     ok(server->status == expected, "record type %u: %#lx after %u bytes\n", record[0], server->status,
        (unsigned)sent);
-    end(server);
+    side_end(server);
     free(client);
 }
 
@@ -1121,15 +920,15 @@ static void stop_after(CredHandle *credential, CredHandle *client_credential_, s
     server->requirements = SERVER_FLAGS;
     server->credential = *credential;
     server->status = SEC_I_CONTINUE_NEEDED;
-    step(client, server);
-    while (wants_more(server) && sent < bytes)
+    side_step(client, server);
+    while (side_wants_more(server) && sent < bytes)
     {
         size_t size = min(server->size, bytes - sent);
 
         sent += server->size;
         server->size = size;
-        run(server, client);
-        run(client, server);
+        side_run(server, client);
+        side_run(client, server);
         if (!server->size) break;
     }
     if (server->has_context) sspi->DeleteSecurityContext(&server->context);
@@ -1144,8 +943,8 @@ static void test_a_thousand_connections_that_stop_anywhere(void)
 
     for (version = 0; version < ARRAY_SIZE(versions); version++)
     {
-        struct side *client = make_client(versions[version], NULL, 0),
-                    *server = make_server(versions[version], 0);
+        struct side *client = side_client(versions[version], NULL, 0),
+                    *server = side_server(versions[version], 0);
         SIZE_T before, after;
 
         for (i = 0; i < 50; i++) stop_after(&server->credential, &client->credential, i * 20);
@@ -1153,8 +952,8 @@ static void test_a_thousand_connections_that_stop_anywhere(void)
         for (i = 0; i < 500; i++) stop_after(&server->credential, &client->credential, i);
         after = heap_size();
         ok(after <= before + 16384, "%u bytes became %u\n", (unsigned)before, (unsigned)after);
-        end(client);
-        end(server);
+        side_end(client);
+        side_end(server);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "certificates.h"
 #include "handles.h"
+#include "hello.h"
 #include "log.h"
 #include "revocation.h"
 
@@ -188,13 +189,15 @@ static struct context *create(struct credentials *credentials, ULONG requirement
     return context;
 }
 
-static SECURITY_STATUS open_session(struct context *context, struct session_config *config,
-                                    struct context **out)
+static SECURITY_STATUS open_session(struct context *context, const struct handshake_input *input,
+                                    struct session_config *config, struct context **out)
 {
     SECURITY_STATUS status;
 
-    config->profile = context->credentials->profile;
     config->owner = context;
+    config->split = (context->credentials->flags & SCH_SEND_AUX_RECORD) != 0;
+    config->psk = input->psk;
+    config->psk_identity = input->psk_identity;
     if ((status = session_create(config, &context->session)))
         context_release(context);
     else
@@ -209,7 +212,7 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     struct context *context;
     SECURITY_STATUS status;
 
-    if (!credentials->profile) return SEC_E_ALGORITHM_MISMATCH;
+    config.profile = credentials_profile(credentials, config.application_protocols);
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
     if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
     context->validated_by_caller =
@@ -227,21 +230,56 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     /* Windows asks for a stapled response when the program asks for revocation (dotnet/runtime:
      * SslStreamPal.Windows.cs). */
     config.status_request = revocation_chain_flags(credentials->flags) != 0;
-    return open_session(context, &config, out);
+    return open_session(context, input, &config, out);
+}
+
+/* The first name of ours that the client has, too. `hello`: of the ALPN extension (RFC 7301, 3.1). */
+static struct span common_protocol(struct span ours, struct span hello)
+{
+    struct span nothing = { NULL, 0 }, theirs, list, mine, name;
+
+    if (!span_take_vector(&hello, 2, &theirs)) return nothing;
+    while (span_take_vector(&ours, 1, &mine))
+        for (list = theirs; span_take_vector(&list, 1, &name);)
+            if (name.size == mine.size && !memcmp(name.data, mine.data, name.size)) return mine;
+    return nothing;
+}
+
+/* Which of the program's sets of parameters holds for this client. Not SEC_E_OK: its hello is not all there,
+ * or none. */
+static SECURITY_STATUS find_profile(const struct credentials *credentials, struct handshake_input *input,
+                                    struct session_config *config)
+{
+    struct span protocol = { NULL, 0 }, data;
+    struct hello hello;
+    SECURITY_STATUS status;
+    size_t missing;
+
+    if (credentials_depend_on_protocol(credentials))
+    {
+        status = hello_open(input->received, TRUE, &hello, &missing);
+        if (status == SEC_E_INCOMPLETE_MESSAGE) handshake_input_missing(input, missing);
+        if (status) return status;
+        if (hello_extension(&hello, EXTENSION_ALPN, &data))
+            protocol = common_protocol(config->application_protocols, data);
+        hello_close(&hello);
+    }
+    config->profile = credentials_profile(credentials, protocol);
+    return config->profile ? SEC_E_OK : SEC_E_APPLICATION_PROTOCOL_MISMATCH;
 }
 
 /* What a client brings as its certificate is the program's to judge (Microsoft: "Performing Authentication
  * Using Schannel"): there is no verify. */
 SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
-                               const struct handshake_input *input, struct context **out)
+                               struct handshake_input *input, struct context **out)
 {
     struct session_config config = { .server = TRUE };
     struct context *context;
     SECURITY_STATUS status;
 
-    if (!credentials->profile) return SEC_E_ALGORITHM_MISMATCH;
-    if (!credentials->own_count) return SEC_E_NO_CREDENTIALS;
+    if (!credentials->own_count && !credentials->choice.psk) return SEC_E_NO_CREDENTIALS;
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
+    if ((status = find_profile(credentials, input, &config))) return status;
     if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
     context->server = TRUE;
     AcquireSRWLockExclusive(&credentials->lock);
@@ -249,7 +287,7 @@ SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requiremen
     ReleaseSRWLockExclusive(&credentials->lock);
     config.ask_for_certificate = (requirements & ASC_REQ_MUTUAL_AUTH) != 0;
     config.tickets = (requirements & ASC_REQ_SESSION_TICKET) != 0;
-    return open_session(context, &config, out);
+    return open_session(context, input, &config, out);
 }
 
 SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input)

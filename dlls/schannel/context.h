@@ -111,10 +111,12 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
                                const struct handshake_input *input, struct context **context);
 
 /*
- * Makes the context of a server. SEC_E_NO_CREDENTIALS: the credential has no certificate; the rest as above.
+ * Makes the context of a server. SEC_E_NO_CREDENTIALS: the credential has no certificate, or the call no
+ * pre-shared key; SEC_E_APPLICATION_PROTOCOL_MISMATCH: none of the credential's sets of parameters is for
+ * this client; SEC_E_INCOMPLETE_MESSAGE: that cannot be told yet; the rest as above.
  */
 SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
-                               const struct handshake_input *input, struct context **context);
+                               struct handshake_input *input, struct context **context);
 
 /* The ALPN names of a later call: a server that has not answered yet takes them. */
 SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input);

@@ -212,10 +212,10 @@ static BOOL handle_given(const SecHandle *handle)
 }
 
 /* A server has nothing to begin with before a whole record is there. */
-static SECURITY_STATUS wait_for_record(struct call *call)
+static SECURITY_STATUS wait_for_record(struct call *call, const struct credentials *credentials)
 {
     struct span rest = call->input.received, record;
-    SECURITY_STATUS status = record_take_first(&rest, &record);
+    SECURITY_STATUS status = record_take_first(credentials->sets[0].profile, &rest, &record);
 
     if (status == SEC_E_INCOMPLETE_MESSAGE && call->input.token)
         handshake_input_missing(&call->input, record_missing(call->input.received));
@@ -231,7 +231,7 @@ static SECURITY_STATUS create_context(struct call *call, struct credentials *cre
         return SEC_E_NO_CREDENTIALS;
     if (!call->server)
         return context_create(credentials, call->target, call->requirements, &call->input, context);
-    if ((status = wait_for_record(call))) return status;
+    if ((status = wait_for_record(call, credentials))) return status;
     return context_accept(credentials, call->requirements, &call->input, context);
 }
 

@@ -7,7 +7,8 @@
 #include "windows_sspi.h"
 #include "span.h"
 
-#define EXTENSION_SERVER_NAME 0 /* RFC 6066, 3 */
+#define EXTENSION_SERVER_NAME 0  /* RFC 6066, 3 */
+#define EXTENSION_ALPN        16 /* RFC 7301, 3.1 */
 
 /*
  * A ClientHello found in bytes that stay the caller's. It may be spread over records; what is asked for has

@@ -20,6 +20,8 @@ struct channel
 
 static struct channel ours = { 0xff, "schannel" };
 static struct channel gnutls = { 0xff, "schannel_tls" };
+static struct channel event_channel = { 0xff, "schannel_event" };
+static volatile LONG events;
 
 static unsigned char(CDECL *get_flags)(struct channel *);
 static int(CDECL *print_header)(enum log_class, struct channel *, const char *);
@@ -49,18 +51,43 @@ bool log_enabled(enum log_class cls)
     return channel_enabled(&ours, cls);
 }
 
-void log_line(enum log_class cls, const char *function, const char *format, ...)
+static void print_line(struct channel *channel, enum log_class cls, const char *function, const char *format,
+                       va_list args)
 {
     char line[LINE_SIZE];
-    va_list args;
-    int size;
+    int size = __mingw_vsnprintf(line, sizeof(line), format, args);
 
-    va_start(args, format);
-    size = __mingw_vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
     if (size < 0) return;
     if ((size_t)size >= sizeof(line)) line[sizeof(line) - 2] = '\n';
-    if (print_header(cls, &ours, function) != -1) print(line);
+    if (print_header(cls, channel, function) != -1) print(line);
+}
+
+void log_line(enum log_class cls, const char *function, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_line(&ours, cls, function, format, args);
+    va_end(args);
+}
+
+void log_set_events(unsigned wanted)
+{
+    InterlockedExchange(&events, (LONG)wanted);
+}
+
+bool log_event_enabled(unsigned event)
+{
+    return (unsigned)events & event && channel_enabled(&event_channel, LOG_ERR);
+}
+
+void log_event_line(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_line(&event_channel, LOG_ERR, "event", format, args);
+    va_end(args);
 }
 
 bool log_tls_enabled(void)

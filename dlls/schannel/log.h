@@ -30,6 +30,21 @@ void log_line(enum log_class cls, const char *function, const char *format, ...)
 bool log_tls_enabled(void);
 void log_tls_line(const char *line);
 
+/* What Windows writes to the event log, as the registry's EventLogging wants it (Microsoft: "TLS registry
+ * settings" before Windows 10): on channel schannel_event, which is on unless WINEDEBUG says otherwise. */
+#define LOG_EVENT_ERROR   1 /* a handshake failed */
+#define LOG_EVENT_WARNING 2 /* something weak was agreed on */
+#define LOG_EVENT_SUCCESS 4 /* a handshake was made */
+void log_set_events(unsigned events);
+bool log_event_enabled(unsigned event);
+void log_event_line(const char *format, ...) __attribute__((format(gnu_printf, 1, 2)));
+
+#define EVENT(event, ...)                                                                                    \
+    do                                                                                                       \
+    {                                                                                                        \
+        if (log_event_enabled(event)) log_event_line(__VA_ARGS__);                                           \
+    } while (0)
+
 /* A wide string in quotes for one log line, in the caller's buffer; NULL is (null). */
 #define LOG_WIDE_SIZE 260
 const char *log_wide(char text[LOG_WIDE_SIZE], const void *wide);

@@ -55,14 +55,34 @@ BOOL profile_library_open(void)
 
 /* --- birth and death ------------------------------------------------------------------------------------ */
 
-static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWORD protocols,
+/* The suites of a string in the order of the choice, and just those. */
+static BOOL make_priority(const struct choice *choice, const char *text, gnutls_priority_t *priority)
+{
+    BYTE ids[SUITES_MAX][2];
+    unsigned count = priority_suites(choice, ids);
+
+    return gnutls_priority_init2(priority, text, NULL, 0) >= 0 &&
+           gnutls_priority_order_suites(*priority, (const unsigned char(*)[2])ids, count) > 0;
+}
+
+static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, const struct choice *choice,
                                     enum renegotiation renegotiation)
 {
+    static const DWORD sides[SIDES] = { PROTOCOLS_CLIENT, PROTOCOLS_SERVER };
+    static const DWORD families[TRANSPORTS] = { TLS_PROTOCOLS, DTLS_PROTOCOLS };
     char text[PRIORITY_SIZE];
+    BOOL any = FALSE;
+    unsigned i;
 
-    if (!priority_string(protocols, renegotiation, text)) return SEC_E_OK;
-    if (gnutls_priority_init2(&profile->priorities[side], text, NULL, 0) < 0 ||
-        gnutls_certificate_allocate_credentials(&profile->certificates[side]) < 0)
+    for (i = 0; i < TRANSPORTS; i++)
+    {
+        if (!priority_string(choice, sides[side] & families[i], renegotiation, text)) continue;
+        TRACE("%s\n", text);
+        if (!make_priority(choice, text, &profile->priorities[side][i])) return SEC_E_INSUFFICIENT_MEMORY;
+        any = TRUE;
+    }
+    if (!any) return SEC_E_OK;
+    if (gnutls_certificate_allocate_credentials(&profile->certificates[side]) < 0)
         return SEC_E_INSUFFICIENT_MEMORY;
     /* Functions give indexes; and that key and certificate belong together has been seen to, without a
      * signature. */
@@ -70,33 +90,39 @@ static SECURITY_STATUS prepare_side(struct profile *profile, enum side side, DWO
                                  GNUTLS_CERTIFICATE_API_V2 | GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
     if (side == SIDE_CLIENT)
         gnutls_certificate_set_retrieve_function3(profile->certificates[side], session_retrieve);
+    else if (gnutls_certificate_set_known_dh_params(
+                 profile->certificates[side],
+                 gnutls_pk_bits_to_sec_param(GNUTLS_PK_DH, choice->limits.dh_server_min)) < 0)
+        return SEC_E_INSUFFICIENT_MEMORY;
     return SEC_E_OK;
 }
 
-SECURITY_STATUS profile_create(DWORD protocols, const enum renegotiation renegotiation[SIDES],
+SECURITY_STATUS profile_create(const struct choice *choice, const enum renegotiation renegotiation[SIDES],
                                struct profile **out)
 {
     static const enum renegotiation secure[SIDES] = { RENEGOTIATION_SECURE, RENEGOTIATION_SECURE };
     static volatile LONG64 last;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     struct profile *profile;
+    unsigned side;
 
     if (!(profile = calloc(1, sizeof(*profile)))) return SEC_E_INSUFFICIENT_MEMORY;
     profile->id = (ULONG64)InterlockedIncrement64(&last);
-    profile->lifespan = LIFESPAN_DEFAULT;
+    profile->limits = choice->limits;
+    profile->psk = choice->psk;
+    profile->ssl2_hello = (choice->protocols & SP_PROT_SSL2_SERVER) != 0;
     if (!renegotiation) renegotiation = secure;
-    if ((status =
-             prepare_side(profile, SIDE_CLIENT, protocols & PROTOCOLS_CLIENT, renegotiation[SIDE_CLIENT])))
-        goto done;
-    if ((status =
-             prepare_side(profile, SIDE_SERVER, protocols & PROTOCOLS_SERVER, renegotiation[SIDE_SERVER])))
-        goto done;
-    if (!profile->priorities[SIDE_CLIENT] && !profile->priorities[SIDE_SERVER])
+    for (side = 0; side < SIDES; side++)
+    {
+        profile->lifespan[side] = LIFESPAN_DEFAULT;
+        if ((status = prepare_side(profile, side, choice, renegotiation[side]))) goto done;
+    }
+    if (!profile->certificates[SIDE_CLIENT] && !profile->certificates[SIDE_SERVER])
     {
         status = SEC_E_ALGORITHM_MISMATCH;
         goto done;
     }
-    if (profile->priorities[SIDE_SERVER] && gnutls_session_ticket_key_generate(&profile->ticket_key) < 0)
+    if (profile->certificates[SIDE_SERVER] && gnutls_session_ticket_key_generate(&profile->ticket_key) < 0)
     {
         status = SEC_E_INSUFFICIENT_MEMORY;
         goto done;
@@ -111,12 +137,13 @@ done:
 
 void profile_destroy(struct profile *profile)
 {
-    unsigned side;
+    unsigned side, i;
 
     if (!profile) return;
     for (side = 0; side < SIDES; side++)
     {
-        if (profile->priorities[side]) gnutls_priority_deinit(profile->priorities[side]);
+        for (i = 0; i < TRANSPORTS; i++)
+            if (profile->priorities[side][i]) gnutls_priority_deinit(profile->priorities[side][i]);
         if (profile->certificates[side]) gnutls_certificate_free_credentials(profile->certificates[side]);
     }
     gnutls_memset(profile->ticket_key.data, 0, profile->ticket_key.size);
@@ -160,9 +187,9 @@ BOOL profile_name_authority(struct profile *profile, struct span certificate)
                                                  GNUTLS_X509_FMT_DER) > 0;
 }
 
-void profile_set_lifespan(struct profile *profile, unsigned seconds)
+void profile_set_lifespan(struct profile *profile, enum side side, unsigned seconds)
 {
-    profile->lifespan = seconds;
+    profile->lifespan[side] = seconds;
 }
 
 /* GnuTLS wants a key of its own size: it is derived from the secret. */

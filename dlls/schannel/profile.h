@@ -8,10 +8,6 @@
 #include "identity.h"
 #include "priority.h"
 
-/* Every protocol has two SP_PROT_* bits; the server's is the lower one. */
-#define PROTOCOLS_CLIENT  0xaaaaaaaau
-#define PROTOCOLS_SERVER  0x55555555u
-
 #define TICKET_SECRET_MAX 96 /* bytes of SESSION_TICKET_KEYS: an id of 16, up to 64 of key */
 
 /* Sets GnuTLS up, once in the process; to be called before anything else of the engine, not from DllMain.
@@ -25,14 +21,21 @@ enum side
     SIDES
 };
 
+enum transport
+{
+    TRANSPORT_STREAM,   /* TLS and SSL */
+    TRANSPORT_DATAGRAM, /* DTLS */
+    TRANSPORTS
+};
+
 struct profile;
 
 /*
- * `protocols`: SP_PROT_* bits of TLS and SSL, one side's or both. `renegotiation`: of both sides, or NULL for
- * what is secure. SEC_E_ALGORITHM_MISMATCH when there is no protocol among them, SEC_E_INSUFFICIENT_MEMORY.
- * The caller destroys it, after the last session made from it.
+ * For what the choice allows, which is finished (choice_finish); it is not kept. `renegotiation`: of both
+ * sides, or NULL for what is secure. SEC_E_ALGORITHM_MISMATCH when there is no protocol in it,
+ * SEC_E_INSUFFICIENT_MEMORY. The caller destroys it, after the last session made from it.
  */
-SECURITY_STATUS profile_create(DWORD protocols, const enum renegotiation renegotiation[SIDES],
+SECURITY_STATUS profile_create(const struct choice *choice, const enum renegotiation renegotiation[SIDES],
                                struct profile **profile);
 void profile_destroy(struct profile *profile); /* NULL is fine */
 
@@ -49,8 +52,8 @@ SECURITY_STATUS profile_add_identity(struct profile *profile, const struct ident
  * memory. */
 BOOL profile_name_authority(struct profile *profile, struct span certificate);
 
-/* How long sessions can be resumed, in seconds; 0: not at all. */
-void profile_set_lifespan(struct profile *profile, unsigned seconds);
+/* How long sessions of that side can be resumed, in seconds; 0: not at all. */
+void profile_set_lifespan(struct profile *profile, enum side side, unsigned seconds);
 
 /* The secret tickets are protected with; without it, it is random. Two profiles with one secret resume each
  * other's sessions. FALSE: no memory, or not up to TICKET_SECRET_MAX bytes. */

@@ -9,10 +9,13 @@
 
 struct profile
 {
-    gnutls_priority_t priorities[SIDES]; /* NULL: no protocol for that side */
+    gnutls_priority_t priorities[SIDES][TRANSPORTS]; /* NULL: no protocol for that */
     gnutls_certificate_credentials_t certificates[SIDES];
-    ULONG64 id;                /* of this profile alone, among all there ever are */
-    unsigned lifespan;         /* seconds, 0: no resumption */
+    ULONG64 id;               /* of this profile alone, among all there ever are */
+    unsigned lifespan[SIDES]; /* seconds, 0: no resumption */
+    struct key_limits limits;
+    BOOL psk;                  /* pre-shared keys, and no certificates */
+    BOOL ssl2_hello;           /* servers read one */
     SRWLOCK ticket_lock;       /* guards the next */
     gnutls_datum_t ticket_key; /* GnuTLS's */
 };

@@ -1,10 +1,11 @@
 /*
- * What the administrator says: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL.
+ * What the administrator says: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL, and the
+ * lists of suites and curves (Microsoft: "TLS registry settings", "Manage TLS Cipher Suite Order").
  */
 #ifndef SCHANNEL_REGISTRY_H
 #define SCHANNEL_REGISTRY_H
 
-#include "windows_sspi.h"
+#include "choice.h"
 
 /* SP_PROT_* bits of both sides, TLS and DTLS. */
 struct protocol_policy
@@ -13,21 +14,46 @@ struct protocol_policy
     DWORD by_default; /* used when it names none; always part of enabled */
 };
 
+struct registry_settings
+{
+    /* Protocols\NAME\Client|Server: Enabled, DisabledByDefault. A protocol without values has the default of
+     * its row. */
+    struct protocol_policy protocols;
+
+    /* Functions: the suites and their order; the policy's list goes before the machine's. */
+    BOOL orders_suites;
+    const struct suite *suites[SUITES_MAX];
+    unsigned suite_count;
+
+    /* EccCurves. */
+    BOOL orders_groups;
+    const struct group *groups[GROUPS_MAX];
+    unsigned group_count;
+
+    /* Ciphers, Hashes and KeyExchangeAlgorithms with Enabled 0. */
+    ALG_ID forbidden[FORBIDDEN_MAX];
+    unsigned forbidden_count;
+
+    BOOL sha1_signatures;     /* Hashes\SHA with Enabled 1: in TLS 1.2, too */
+    BOOL fips;                /* Lsa\FIPSAlgorithmPolicy: Enabled */
+    struct key_limits limits; /* KeyExchangeAlgorithms: ...MinKeyBitLength, ...MaxKeyBitLength */
+
+    BOOL sends_issuers; /* SendTrustedIssuerList, off since Windows 8 */
+    /* AllowInsecureRenegoServers and -Clients, of servers and of clients: 0 without such a value, -1 for
+     * never and 1 for always (Microsoft: MS10-049). */
+    int insecure_servers, insecure_clients;
+    DWORD cache_size;                       /* MaximumCacheSize: sessions all servers of a process keep */
+    DWORD client_lifespan, server_lifespan; /* ClientCacheTime, ServerCacheTime, in seconds here */
+    DWORD events;                           /* EventLogging: LOG_EVENT_* */
+};
+
+/* Reads all of it as it is now. A value of another type than Windows' counts as absent. */
+void registry_read(struct registry_settings *settings);
+
 /*
- * Reads the Protocols key as it is now: Windows, too, applies changes to the next credential (Microsoft: "TLS
- * registry settings"). A protocol without values has the default of its row.
+ * The same, from memory as long as nothing has changed: Windows, too, applies a change to the next
+ * credential. Any thread may call it.
  */
-struct protocol_policy registry_protocols(void);
-
-/* Whether servers name the authorities whose clients they want: SendTrustedIssuerList, off since Windows 8.
- */
-BOOL registry_sends_issuers(void);
-
-/* What AllowInsecureRenegoServers and AllowInsecureRenegoClients say of servers, and of clients: 0 when there
- * is no such value, -1 for never and 1 for always (Microsoft: MS10-049). */
-int registry_insecure_renegotiation(BOOL of_clients);
-
-/* How many sessions all servers of a process keep: MaximumCacheSize, 20,000. */
-DWORD registry_cache_size(void);
+void registry_current(struct registry_settings *settings);
 
 #endif

@@ -16,9 +16,14 @@
 
 static struct cache server_sessions = { .limit = 20000 }, client_sessions = { .limit = CLIENT_SESSIONS };
 
+static unsigned lifespan_of(const struct resumption *resumption)
+{
+    return resumption->profile->lifespan[resumption->server ? SIDE_SERVER : SIDE_CLIENT];
+}
+
 static ULONG64 end_of(const struct resumption *resumption)
 {
-    return cache_now() + (ULONG64)resumption->profile->lifespan * 10000000;
+    return cache_now() + (ULONG64)lifespan_of(resumption) * 10000000;
 }
 
 /* --- servers -------------------------------------------------------------------------------------------- */
@@ -80,7 +85,8 @@ BOOL resumption_serve(struct resumption *resumption, gnutls_session_t tls, BOOL 
     struct profile *profile = (struct profile *)resumption->profile; /* its lock is no part of what it says */
     int error;
 
-    if (!profile->lifespan) return TRUE;
+    resumption->server = TRUE;
+    if (!lifespan_of(resumption)) return TRUE;
     gnutls_db_set_ptr(tls, resumption);
     gnutls_db_set_store_function(tls, store);
     gnutls_db_set_retrieve_function(tls, retrieve);
@@ -95,7 +101,7 @@ BOOL resumption_serve(struct resumption *resumption, gnutls_session_t tls, BOOL 
 
 void resumption_greeted(const struct resumption *resumption, gnutls_session_t tls)
 {
-    gnutls_db_set_cache_expiration(tls, (int)min(resumption->profile->lifespan, INT_MAX));
+    gnutls_db_set_cache_expiration(tls, (int)min(lifespan_of(resumption), INT_MAX));
 }
 
 void resumption_ask(struct resumption *resumption, gnutls_session_t tls)
@@ -148,7 +154,7 @@ void resumption_offer(struct resumption *resumption, gnutls_session_t tls, struc
     unsigned place;
     size_t size;
 
-    if (!name.size || !resumption->profile->lifespan || !hash_name(name, resumption->name)) return;
+    if (!name.size || !lifespan_of(resumption) || !hash_name(name, resumption->name)) return;
     resumption->named = TRUE;
     resumption->by_caller = by_caller;
     for (place = 0; place < CLIENT_PLACES && !data; place++)

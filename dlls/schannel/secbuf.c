@@ -18,6 +18,18 @@ static BOOL desc_is_sound(const SecBufferDesc *desc)
     return desc->pBuffers || !desc->cBuffers;
 }
 
+/* A number of bytes in this machine's order, then as many bytes: SEC_PRESHAREDKEY and its like. */
+static BOOL take_sized(const SecBuffer *buffer, struct span *bytes)
+{
+    struct span all = { buffer->pvBuffer, buffer->cbBuffer };
+    struct span number;
+    USHORT size;
+
+    if (!buffer->pvBuffer || !span_take(&all, sizeof(size), &number)) return FALSE;
+    memcpy(&size, number.data, sizeof(size));
+    return span_take(&all, size, bytes);
+}
+
 SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, struct handshake_input *input)
 {
     ULONG i;
@@ -42,6 +54,12 @@ SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, stru
         case SECBUFFER_APPLICATION_PROTOCOLS:
             if (!buffer->pvBuffer) return SEC_E_INVALID_TOKEN;
             if (!input->application_protocols) input->application_protocols = buffer;
+            break;
+        case SECBUFFER_PRESHARED_KEY:
+            if (!take_sized(buffer, &input->psk)) return SEC_E_INVALID_TOKEN;
+            break;
+        case SECBUFFER_PRESHARED_KEY_IDENTITY:
+            if (!take_sized(buffer, &input->psk_identity)) return SEC_E_INVALID_TOKEN;
             break;
         default:
             break;

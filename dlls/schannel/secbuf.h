@@ -20,12 +20,13 @@ struct handshake_input
     SecBuffer *spare;                       /* the first EMPTY buffer: becomes EXTRA or MISSING; or NULL */
     struct span received;                   /* what token holds */
     const SecBuffer *application_protocols; /* or NULL */
+    struct span psk, psk_identity;          /* PRESHARED_KEY and _IDENTITY, without their sizes; or empty */
 };
 
 /*
  * Reads the input of one call; desc may be NULL. `continuing`: the context exists already, and then Windows
  * wants EMPTY buffers to be empty. SEC_E_INVALID_TOKEN for a description or buffer that cannot be (Wine's
- * tests/schannel.c, test_communication).
+ * tests/schannel.c, test_communication). Spans point into the caller's memory.
  */
 SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, struct handshake_input *input);
 

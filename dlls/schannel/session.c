@@ -110,11 +110,12 @@ SECURITY_STATUS record_take(struct span *input, struct span *record)
 }
 
 /* Two bytes of length with the first bit set, then a ClientHello of version 3. */
-SECURITY_STATUS record_take_first(struct span *input, struct span *record)
+SECURITY_STATUS record_take_first(const struct profile *profile, struct span *input, struct span *record)
 {
     size_t length;
 
-    if (input->size < 4 || !(input->data[0] & 0x80) || input->data[2] != 1 || input->data[3] != 3)
+    if (!profile->ssl2_hello || input->size < 4 || !(input->data[0] & 0x80) || input->data[2] != 1 ||
+        input->data[3] != 3)
         return record_take(input, record);
     length = (size_t)(input->data[0] & 0x7f) << 8 | input->data[1];
     if (length < SSL2_HELLO_MIN) return SEC_E_ILLEGAL_MESSAGE;
@@ -132,12 +133,32 @@ size_t record_missing(struct span part)
 
 /* --- what GnuTLS asks ----------------------------------------------------------------------------------- */
 
+/* The limits hold whoever judges the rest of the certificate. */
+static BOOL peer_key_is_within(const struct session *session)
+{
+    const struct key_limits *limits = &session->profile->limits;
+    unsigned count = 0, bits = 0;
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
+    gnutls_pcert_st leaf;
+    int algorithm;
+
+    if (!peers || gnutls_pcert_import_x509_raw(&leaf, peers, GNUTLS_X509_FMT_DER, 0) < 0) return FALSE;
+    algorithm = gnutls_pubkey_get_pk_algorithm(leaf.pubkey, &bits);
+    gnutls_pcert_deinit(&leaf);
+    if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS) return TRUE;
+    if (bits >= limits->rsa_min && (!limits->rsa_max || bits <= limits->rsa_max)) return TRUE;
+    WARN("the server's RSA key has %u bits, allowed are %lu to %lu\n", bits, (unsigned long)limits->rsa_min,
+         (unsigned long)limits->rsa_max);
+    return FALSE;
+}
+
 /* Called by GnuTLS with the peer's certificates known, before it uses what they signed. */
 static int verify_peer(gnutls_session_t tls)
 {
     struct session *session = gnutls_session_get_ptr(tls);
 
-    session->refusal = session->verify(session->owner);
+    session->refusal =
+        peer_key_is_within(session) ? session->verify(session->owner) : SEC_E_ALGORITHM_MISMATCH;
     return session->refusal == SEC_E_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -169,7 +190,8 @@ static unsigned common_schemes(const struct session *session, enum signature_sch
     gnutls_sign_algorithm_t algorithm;
     const unsigned *ours = NULL;
     unsigned i, j, count = 0;
-    int our_count = gnutls_priority_sign_list(session->profile->priorities[SIDE_CLIENT], &ours);
+    int our_count =
+        gnutls_priority_sign_list(session->profile->priorities[SIDE_CLIENT][session->transport], &ours);
 
     for (i = 0; count < room && !gnutls_sign_algorithm_get_requested(session->tls, i, &algorithm); i++)
         for (j = 0; our_count > 0 && j < (unsigned)our_count; j++)
@@ -262,12 +284,50 @@ SECURITY_STATUS session_offer_protocols(struct session *session, struct span lis
     return gnutls_alpn_set_protocols(session->tls, names, count, flags) < 0 ? SEC_E_INVALID_TOKEN : SEC_E_OK;
 }
 
+/* Called by GnuTLS when the client has named the key it uses. */
+static int find_psk(gnutls_session_t tls, const gnutls_datum_t *identity, gnutls_datum_t *key)
+{
+    const struct session *session = gnutls_session_get_ptr(tls);
+
+    if (identity->size != session->psk_identity.size ||
+        memcmp(identity->data, session->psk_identity.data, identity->size))
+        return -1;
+    if (!(key->data = gnutls_malloc(session->psk.size))) return -1;
+    memcpy(key->data, session->psk.data, key->size = (unsigned)session->psk.size);
+    return 0;
+}
+
+static SECURITY_STATUS prepare_psk(struct session *session, const struct session_config *config)
+{
+    gnutls_datum_t identity = { (unsigned char *)config->psk_identity.data,
+                                (unsigned)config->psk_identity.size };
+    gnutls_datum_t key = { (unsigned char *)config->psk.data, (unsigned)config->psk.size };
+
+    if (!key.size || !identity.size) return SEC_E_NO_CREDENTIALS;
+    if (config->server)
+    {
+        if (!bytes_append(&session->psk, key.data, key.size) ||
+            !bytes_append(&session->psk_identity, identity.data, identity.size) ||
+            gnutls_psk_allocate_server_credentials(&session->psk_server) < 0)
+            return SEC_E_INSUFFICIENT_MEMORY;
+        gnutls_psk_set_server_credentials_function2(session->psk_server, find_psk);
+    }
+    else if (gnutls_psk_allocate_client_credentials(&session->psk_client) < 0 ||
+             gnutls_psk_set_client_credentials2(session->psk_client, &identity, &key, GNUTLS_PSK_KEY_RAW) < 0)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    return gnutls_credentials_set(session->tls, GNUTLS_CRD_PSK,
+                                  config->server ? (void *)session->psk_server : session->psk_client) < 0
+               ? SEC_E_INSUFFICIENT_MEMORY
+               : SEC_E_OK;
+}
+
 static SECURITY_STATUS prepare_client(struct session *session, const struct session_config *config)
 {
     const char *name = config->server_name;
 
     if (name && gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0)
         return SEC_E_INSUFFICIENT_MEMORY;
+    gnutls_dh_set_prime_bits(session->tls, session->profile->limits.dh_min);
     if (config->verify) gnutls_session_set_verify_function(session->tls, verify_peer);
     resumption_offer(&session->resumption, session->tls, config->resume_as, config->validated_by_caller);
     return SEC_E_OK;
@@ -290,13 +350,16 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
                      (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
     enum side side = config->server ? SIDE_SERVER : SIDE_CLIENT;
     const struct profile *profile = config->profile;
+    gnutls_priority_t priority = profile->priorities[side][config->transport];
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     struct session *session;
 
-    if (!profile->priorities[side]) return SEC_E_ALGORITHM_MISMATCH;
+    if (!priority) return SEC_E_ALGORITHM_MISMATCH;
     if (!(session = calloc(1, sizeof(*session)))) return SEC_E_INSUFFICIENT_MEMORY;
     session->profile = profile;
     session->server = config->server;
+    session->transport = config->transport;
+    session->split = config->split;
     session->resumption.profile = profile;
     session->verify = config->verify;
     session->choose = config->choose;
@@ -307,11 +370,12 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
-    if (gnutls_priority_set(session->tls, profile->priorities[side]) < 0) goto done;
+    if (gnutls_priority_set(session->tls, priority) < 0) goto done;
     if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, profile->certificates[side]) < 0)
         goto done;
     if ((status = config->server ? prepare_server(session, config) : prepare_client(session, config)))
         goto done;
+    if (profile->psk && (status = prepare_psk(session, config))) goto done;
     if ((status = session_offer_protocols(session, config->application_protocols))) goto done;
 
     *out = session;
@@ -329,6 +393,10 @@ void session_destroy(struct session *session)
     protection_clear(&session->sending);
     protection_clear(&session->receiving);
     if (session->tls) gnutls_deinit(session->tls);
+    if (session->psk_client) gnutls_psk_free_client_credentials(session->psk_client);
+    if (session->psk_server) gnutls_psk_free_server_credentials(session->psk_server);
+    bytes_wipe(&session->psk);
+    bytes_wipe(&session->psk_identity);
     free(session->output.data);
     bytes_wipe(&session->interleaved);
     free(session->issuers);
@@ -423,6 +491,25 @@ static BOOL keep_interleaved(struct session *session, struct span record)
     return kept;
 }
 
+/* What can be told of weakness, and of groups that are too large, only now. */
+static SECURITY_STATUS judge_agreement(struct session *session)
+{
+    const struct session_facts *facts = &session->facts;
+    DWORD limit = session->profile->limits.dh_max;
+
+    if (facts->suite->exchange->algorithm == CALG_DH_EPHEM && !session->server && limit &&
+        facts->exchange_bits > limit)
+    {
+        WARN("the server's DH group has %u bits, allowed are %lu\n", facts->exchange_bits,
+             (unsigned long)limit);
+        session_alert(session, GNUTLS_AL_FATAL, GNUTLS_A_INSUFFICIENT_SECURITY);
+        return SEC_E_ALGORITHM_MISMATCH;
+    }
+    if (suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS)
+        WARN("weak: protocol %#x with %s\n", facts->version, facts->suite->name);
+    return SEC_E_OK;
+}
+
 SECURITY_STATUS session_handshake(struct session *session, struct span *input)
 {
     size_t size = input->size, spoken = session->output.size;
@@ -457,7 +544,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
             return SEC_I_INCOMPLETE_CREDENTIALS;
         }
         status = session->greeted || !session->server ? record_take(input, &record)
-                                                      : record_take_first(input, &record);
+                                                      : record_take_first(session->profile, input, &record);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
         {
             if (input->size == size && session->output.size == spoken) return SEC_E_INCOMPLETE_MESSAGE;
@@ -478,6 +565,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     if (!session->server && session->facts.version < 0x0304)
         resumption_keep(&session->resumption, session->tls);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
+    if ((status = judge_agreement(session))) return status;
     session_take_over(session);
     return SEC_E_OK;
 }

@@ -34,8 +34,8 @@
 SECURITY_STATUS record_take(struct span *input, struct span *record);
 
 /* The same for the first record a server gets, which may be an SSL 2.0 ClientHello that asks for version 3
- * (RFC 5246, E.2). */
-SECURITY_STATUS record_take_first(struct span *input, struct span *record);
+ * (RFC 5246, E.2), if the profile reads that. */
+SECURITY_STATUS record_take_first(const struct profile *profile, struct span *input, struct span *record);
 
 /* How many bytes a part of a record wants: those of its header first, then the rest. */
 size_t record_missing(struct span part);
@@ -44,7 +44,8 @@ struct session;
 
 struct session_config
 {
-    const struct profile *profile;     /* has to outlive the session */
+    const struct profile *profile; /* has to outlive the session */
+    enum transport transport;
     struct span application_protocols; /* ALPN names, each after its length in one byte; may be empty */
 
     /* Of a client. */
@@ -52,6 +53,11 @@ struct session_config
     BOOL status_request;      /* ask for a stapled OCSP response */
     struct span resume_as;    /* the name sessions are kept under; empty: resume none and keep none */
     BOOL validated_by_caller; /* and so no substitute for one that was not */
+
+    BOOL split; /* the first byte of data has a record of its own, where that hides the IV (TLS 1.0, CBC) */
+
+    /* A pre-shared key and its name, for a profile that wants them; copied. */
+    struct span psk, psk_identity;
 
     /* Of a server. */
     BOOL server;

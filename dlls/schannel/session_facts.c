@@ -20,28 +20,11 @@ static const struct
     /* clang-format on */
 };
 
-static const struct
-{
-    gnutls_group_t gnutls;
-    USHORT id; /* IANA, TLS Supported Groups */
-    USHORT bits;
-} groups[] = {
-    /* clang-format off */
-    { GNUTLS_GROUP_X25519,    0x001d, 255 },
-    { GNUTLS_GROUP_SECP256R1, 0x0017, 256 },
-    { GNUTLS_GROUP_SECP384R1, 0x0018, 384 },
-    { GNUTLS_GROUP_SECP521R1, 0x0019, 521 },
-    { GNUTLS_GROUP_FFDHE2048, 0x0100, 2048 },
-    { GNUTLS_GROUP_FFDHE3072, 0x0101, 3072 },
-    { GNUTLS_GROUP_FFDHE4096, 0x0102, 4096 },
-    /* clang-format on */
-};
-
 void session_learn_facts(struct session *session)
 {
     struct session_facts *facts = &session->facts;
     gnutls_protocol_t version = gnutls_protocol_get_version(session->tls);
-    gnutls_group_t group = gnutls_group_get(session->tls);
+    const struct group *group = group_of_gnutls((int)gnutls_group_get(session->tls));
     const char *name = gnutls_ciphersuite_get(session->tls);
     unsigned i;
 
@@ -52,12 +35,14 @@ void session_learn_facts(struct session *session)
         facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
         facts->version = versions[i].version;
     }
-    for (i = 0; i < ARRAY_SIZE(groups); i++)
+    if (group)
     {
-        if (groups[i].gnutls != group) continue;
-        facts->group = groups[i].id;
-        facts->exchange_bits = groups[i].bits;
+        facts->group = group->id;
+        facts->exchange_bits = group->bits;
     }
+    else
+        facts->exchange_bits =
+            (USHORT)max(gnutls_dh_get_prime_bits(session->tls), 0); /* a group of its own */
     facts->suite = name ? suite_of_name(name) : NULL;
     facts->resumed = gnutls_session_is_resumed(session->tls) != 0;
     facts->maximum_message = (ULONG)min(gnutls_record_get_max_size(session->tls), RECORD_DATA_MAX);
@@ -71,7 +56,19 @@ const struct session_facts *session_facts(const struct session *session)
 
 struct record_sizes session_record_sizes(const struct session *session)
 {
-    return suite_record_sizes(session->facts.suite, session->facts.protocol);
+    const struct suite *suite = session->facts.suite;
+    struct record_sizes sizes = suite_record_sizes(suite, session->facts.protocol);
+
+    /* The second record's header, and the first one with its byte, MAC and padding. */
+    if (session_splits(session))
+        sizes.trailer += 2 * RECORD_HEADER_SIZE + suite->hash->bits / 8u + 2u * suite->cipher->block;
+    return sizes;
+}
+
+BOOL session_splits(const struct session *session)
+{
+    return session->split && session->facts.suite->cipher->mode == SUITE_CBC &&
+           session->facts.version <= 0x0301;
 }
 
 unsigned session_peer_chain(const struct session *session, struct span chain[PEER_CHAIN_MAX])

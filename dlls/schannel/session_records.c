@@ -30,9 +30,12 @@ static SECURITY_STATUS lay_out(struct session *session, size_t spoken, struct re
 /* The suites that GnuTLS protects itself: CBC, and what is older. */
 static SECURITY_STATUS seal_through_gnutls(struct session *session, struct record_layout *layout)
 {
-    size_t spoken = session->output.size;
+    size_t spoken = session->output.size, size = layout->data_size;
+    size_t first = session_splits(session) && size > 1 ? 1 : 0;
+    uint8_t *data = layout->data;
 
-    if (gnutls_record_send(session->tls, layout->data, layout->data_size) == (ssize_t)layout->data_size)
+    if ((!first || gnutls_record_send(session->tls, data, first) == (ssize_t)first) &&
+        gnutls_record_send(session->tls, data + first, size - first) == (ssize_t)(size - first))
         return lay_out(session, spoken, layout);
     session->output.size = spoken;
     return SEC_E_ENCRYPT_FAILURE;

@@ -22,8 +22,13 @@ struct session
     gnutls_session_t tls;
     const struct profile *profile;
     BOOL server;
+    enum transport transport;
     struct resumption resumption;
     BOOL greeted; /* the first record has come */
+    BOOL split;   /* as configured */
+    gnutls_psk_client_credentials_t psk_client;
+    gnutls_psk_server_credentials_t psk_server;
+    struct bytes psk, psk_identity; /* of a server */
     struct span input;
     struct bytes output;
     struct bytes interleaved; /* plaintext */
@@ -55,6 +60,9 @@ static inline BOOL session_wants_more(int error)
 
 /* Reads facts from GnuTLS, after a handshake. */
 void session_learn_facts(struct session *session);
+
+/* The first byte of data goes in a record of its own. */
+BOOL session_splits(const struct session *session);
 
 /* Application data is protected by us, the rest by GnuTLS: before it reads or writes a record it gets the
  * sequence numbers back, and after that they are taken over. */
