@@ -125,6 +125,17 @@ static void test_what_the_lsa_asks(void)
        "a wrong version\n");
     ok(!user(SECPKG_INTERFACE_VERSION, &version, &user_tables, &count) && count == 2 && user_tables,
        "SpUserModeInitialize\n");
+
+    tables = NULL;
+    user_tables = NULL;
+    version = count = 0xdead;
+    ok_status(lsa(0, NULL, &tables, &count), STATUS_INVALID_PARAMETER);
+    ok_status(lsa(0, &version, NULL, &count), STATUS_INVALID_PARAMETER);
+    ok_status(lsa(0, &version, &tables, NULL), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, NULL, &user_tables, &count), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, &version, NULL, &count), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, &version, &user_tables, NULL), STATUS_INVALID_PARAMETER);
+    ok(version == 0xdead && count == 0xdead && !tables && !user_tables, "something was written\n");
 }
 
 static void test_random_bits_and_an_empty_cache(void)
