@@ -540,6 +540,18 @@ def check_no_path_of_this_machine_is_in_the_file(wine):
 
 
 @check
+def check_wines_own_test_of_the_dll(wine):
+    """dlls/schannel/tests of Wine's source: as on Windows, where todo_wine() forgives nothing, and as in Wine, where broken() does not."""
+    for arch in wine.arches:
+        for platform in ("windows", "wine"):
+            code, output = wine.run("wine", BUILD / arch / "tests/wine_schannel.exe", cwd=BUILD / arch / "tests", WINETEST_PLATFORM=platform)
+            counts = re.search(r"(\d+) tests executed \((\d+) marked as todo, (\d+) as flaky, (\d+) failures?\), (\d+) skipped", output)
+            executed, *others = map(int, counts.groups()) if counts else (0,)
+            good = code == 0 and executed > 20 and not any(others)
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: Wine's dlls/schannel/tests as on {platform}", output if not good else "")
+
+
+@check
 def check_install_and_remove_as_readme_says(wine):
     """Copying is all there is to it, an update of the prefix leaves the file alone, and without it Wine's own is back."""
     url = f"https://localhost:{ports['PEER_NGINX']}/"
