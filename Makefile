@@ -48,6 +48,14 @@ build/include/wine/test.h: deps/lock | build/.host
 	    include/wine/test.h include/wine/debug.h
 	@touch $@
 
+# And its own test of this DLL, which is run against ours; with a header that mingw-w64 10 has an older one of.
+build/wine/main.c: deps/lock | build/.host
+	@mkdir -p build/wine
+	deps/fetch.sh build/deps/tarballs wine
+	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/wine --wildcards --transform='s,.*/,,' \
+	    '*/dlls/schannel/tests/main.c' '*/include/ntsecpkg.h'
+	@touch $@
+
 # --- GnuTLS and what it stands on ----------------------------------------------------------------------------------
 
 # Offsets in the PE header, which ld puts at 0x80.
@@ -117,6 +125,13 @@ build/$(1)/tests/door.o build/$(1)/tests/sides.o build/$(1)/tests/pair.o:
 build/$(1)/tests/sspi_%.exe: build/$(1)/tests/sspi_%.o build/$(1)/tests/door.o build/$(1)/tests/sides.o
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
 
+# Not ours to warn about.
+build/$(1)/tests/wine_schannel.exe: build/wine/main.c build/include/wine/test.h Makefile | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$$($(1)_CC) -std=gnu11 -w $$(CFLAGS) -D_WIN32_WINNT=0x0A00 -DSTANDALONE -DDECLSPEC_EXPORT= '-D__WINE_ALLOC_SIZE(n)=' \
+	    -include windows.h -Ibuild/wine -isystem build/include -o $$@ $$<
+
 build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
@@ -133,7 +148,7 @@ deps-update: build/.host
 # --- what people run -----------------------------------------------------------------------------------------------
 
 TESTS    = $(filter-out pair door sides,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
-TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe))
+TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe) build/$(arch)/tests/wine_schannel.exe)
 
 # T=name: only tests with that in their name.
 check: build/.host-test all $(TEST_EXES)

@@ -88,6 +88,15 @@ struct client_extension
 };
 #define CLIENT_HELLO_WITHOUT_RECORDS 1
 
+/* SslCrackCertificate's flags. The second is Vanara.PInvoke's, after the Windows SDK; for the first there is
+ * mingw-w64's SSL_CRACK_CERTIFICATE_FN, which has a BOOL VerifySignature in this place. */
+#ifndef CF_VERIFY_SIG
+#define CF_VERIFY_SIG 1
+#endif
+#ifndef CF_CERT_FROM_FILE
+#define CF_CERT_FROM_FILE 2
+#endif
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #endif

@@ -90,6 +90,14 @@ class Maker:
         self.run("openssl", "pkcs12", "-export", "-in", f"{name}-chain.pem", "-inkey", f"{name}.key", "-out", f"{name}.pfx", "-passout", "pass:secret",
                  "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
 
+    def facts(self, name):
+        """NAME.der; NAME.facts: what OpenSSL says of it; NAME.spki: its key."""
+        self.run("openssl", "x509", "-in", f"{name}.pem", "-outform", "DER", "-out", f"{name}.der")
+        self.run("openssl", "x509", "-in", f"{name}.pem", "-noout", "-serial", "-startdate", "-enddate", "-dateopt", "iso_8601", "-subject", "-issuer",
+                 "-nameopt", "sep_comma_plus_space,sname", "-out", f"{name}.facts")
+        self.run("openssl", "x509", "-in", f"{name}.pem", "-noout", "-pubkey", "-out", f"{name}.pub")
+        self.run("openssl", "pkey", "-pubin", "-in", f"{name}.pub", "-outform", "DER", "-out", f"{name}.spki")
+
     def leaf(self, name, subject="localhost", issuer="intermediate", extra=LOCALHOST + SERVER, sends=None, **more):
         self.certificate(name, subject, issuer, extra, **more)
         self.chain(name, *(sends if sends is not None else [issuer] if issuer else []))
@@ -189,6 +197,14 @@ def fill(m, crl_port):
     m.leaf("client-ecdsa", "client-ecdsa", "clients-intermediate", extra=CLIENT, key=P256)
     for name in ("client", "member", "client-ecdsa", "rsa", "wildcard", "stapled-good", "stapled-revoked"):
         m.pfx(name)
+
+    # for SslCrackCertificate: what OpenSSL says of them; a short serial number and a name of parts, a certificate of version 1
+    m.certificate("parts", "Some Name", extra='organization = "Some Example"\ncountry = DE\nserial = 0x71020304050607\n', ca=True)
+    m.run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "v1.key", "-out", "v1.csr", "-subj", "/C=DE/CN=Old")
+    m.run("openssl", "x509", "-req", "-in", "v1.csr", "-signkey", "v1.key", "-days", "20000", "-out", "v1.pem")
+    m.leaf("own-ecdsa", issuer=None, key=P256)
+    for name in ("parts", "v1", "rsa", "ecdsa", "md5", "own-ecdsa", "tampered"):
+        m.facts(name)
 
     m.run("openssl", "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der")
 

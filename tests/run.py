@@ -329,7 +329,7 @@ def start_peers():
     gnutls_server("PEER_GNUTLS_WEAK", "NORMAL:-CIPHER-ALL:+ARCFOUR-128:+3DES-CBC:+NULL:-KX-ALL:+RSA:-MAC-ALL:+SHA1:+SHA256:+MD5:-VERS-ALL:+VERS-TLS1.2")
     for bits, prime in DH_PRIMES.items():
         dh_parameters(PKI / f"dh{bits}.pem", prime)
-        openssl_server(f"PEER_DH{bits}", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "-dhparam", f"dh{bits}.pem")
+        gnutls_server(f"PEER_DH{bits}", "NORMAL:-KX-ALL:+DHE-RSA:-VERS-ALL:+VERS-TLS1.2:-GROUP-ALL", "--dhparams", f"dh{bits}.pem")
     openssl_server("PEER_DH2048", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
     openssl_server("PEER_RSA1024", "-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa1024")
     openssl_server("PEER_RSA512", "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0", cert="rsa512")
@@ -565,6 +565,18 @@ def check_no_path_of_this_machine_is_in_the_file(wine):
     for arch in wine.arches:
         found = str(TOP).encode() in (BUILD / arch / "schannel.dll").read_bytes()
         report("FAIL" if found else "PASS", f"{arch}: no path of this machine is in the DLL")
+
+
+@check
+def check_wines_own_test_of_the_dll(wine):
+    """dlls/schannel/tests of Wine's source: as on Windows, where todo_wine() forgives nothing, and as in Wine, where broken() does not."""
+    for arch in wine.arches:
+        for platform in ("windows", "wine"):
+            code, output = wine.run("wine", BUILD / arch / "tests/wine_schannel.exe", cwd=BUILD / arch / "tests", WINETEST_PLATFORM=platform)
+            counts = re.search(r"(\d+) tests executed \((\d+) marked as todo, (\d+) as flaky, (\d+) failures?\), (\d+) skipped", output)
+            executed, *others = map(int, counts.groups()) if counts else (0,)
+            good = code == 0 and executed > 20 and not any(others)
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: Wine's dlls/schannel/tests as on {platform}", output if not good else "")
 
 
 @check

@@ -95,6 +95,99 @@ static void test_packages(void)
     sspi->FreeContextBuffer(list);
 }
 
+/*
+ * How many bytes a function takes off the stack, called with zeros; a caller of 32 bits goes on with another
+ * stack than its own when that is not what its header says.
+ */
+#ifdef __i386__
+static unsigned bytes_popped(void *function)
+{
+    unsigned popped;
+
+    /* Arguments for the longest; esi keeps the stack as it was. */
+    __asm__ volatile("movl %%esp, %%esi\n\t"
+                     "andl $-16, %%esp\n\t"
+                     "movl $16, %%ecx\n"
+                     "1:\tpushl $0\n\t"
+                     "decl %%ecx\n\t"
+                     "jnz 1b\n\t"
+                     "movl %%esp, %%edi\n\t"
+                     "call *%%eax\n\t"
+                     "movl %%esp, %%ecx\n\t"
+                     "subl %%edi, %%ecx\n\t"
+                     "movl %%esi, %%esp"
+                     : "=&c"(popped), "+a"(function)
+                     :
+                     : "edx", "esi", "edi", "memory", "cc");
+    return popped;
+}
+#else
+static unsigned bytes_popped(void *function)
+{
+    (void)function;
+    return 0; /* callers of 64 bits clean up for themselves */
+}
+#endif
+
+static void test_each_export_takes_its_arguments_off_the_stack(void)
+{
+    /* By the names in mingw-w64's 32-bit libschannel.a (NAME@BYTES), which lacks the last two: theirs is what
+     * schannel.h declares. None of them minds zeros. */
+    static const struct
+    {
+        const char *name;
+        unsigned bytes;
+    } rows[] = {
+        { "AcceptSecurityContext", 36 },
+        { "AcquireCredentialsHandleA", 36 },
+        { "AcquireCredentialsHandleW", 36 },
+        { "ApplyControlToken", 8 },
+        { "CloseSslPerformanceData", 0 },
+        { "CollectSslPerformanceData", 16 },
+        { "CompleteAuthToken", 8 },
+        { "DeleteSecurityContext", 4 },
+        { "EnumerateSecurityPackagesA", 8 },
+        { "EnumerateSecurityPackagesW", 8 },
+        { "FreeContextBuffer", 4 },
+        { "FreeCredentialsHandle", 4 },
+        { "ImpersonateSecurityContext", 4 },
+        { "InitSecurityInterfaceA", 0 },
+        { "InitSecurityInterfaceW", 0 },
+        { "InitializeSecurityContextA", 48 },
+        { "InitializeSecurityContextW", 48 },
+        { "MakeSignature", 16 },
+        { "OpenSslPerformanceData", 4 },
+        { "QueryContextAttributesA", 12 },
+        { "QueryContextAttributesW", 12 },
+        { "QuerySecurityPackageInfoA", 8 },
+        { "QuerySecurityPackageInfoW", 8 },
+        { "RevertSecurityContext", 4 },
+        { "SealMessage", 16 },
+        { "SpLsaModeInitialize", 16 },
+        { "SpUserModeInitialize", 16 },
+        { "SslCrackCertificate", 16 },
+        { "SslEmptyCacheA", 8 },
+        { "SslEmptyCacheW", 8 },
+        { "SslFreeCertificate", 4 },
+        { "SslGenerateKeyPair", 16 },
+        { "SslGenerateRandomBits", 8 },
+        { "SslGetMaximumKeySize", 4 },
+        { "SslLoadCertificate", 12 },
+        { "UnsealMessage", 16 },
+        { "VerifySignature", 16 },
+        { "SslGetExtensions", 24 },
+        { "SslGetServerIdentity", 20 },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        unsigned popped = bytes_popped((void *)GetProcAddress(module, rows[i].name));
+
+        ok(popped == rows[i].bytes, "%s takes %u bytes, not %u\n", rows[i].name, popped, rows[i].bytes);
+    }
+}
+
 /* Wine's dlls/schannel/tests/main.c */
 static void test_what_the_lsa_asks(void)
 {
@@ -125,6 +218,17 @@ static void test_what_the_lsa_asks(void)
        "a wrong version\n");
     ok(!user(SECPKG_INTERFACE_VERSION, &version, &user_tables, &count) && count == 2 && user_tables,
        "SpUserModeInitialize\n");
+
+    tables = NULL;
+    user_tables = NULL;
+    version = count = 0xdead;
+    ok_status(lsa(0, NULL, &tables, &count), STATUS_INVALID_PARAMETER);
+    ok_status(lsa(0, &version, NULL, &count), STATUS_INVALID_PARAMETER);
+    ok_status(lsa(0, &version, &tables, NULL), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, NULL, &user_tables, &count), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, &version, NULL, &count), STATUS_INVALID_PARAMETER);
+    ok_status(user(SECPKG_INTERFACE_VERSION, &version, &user_tables, NULL), STATUS_INVALID_PARAMETER);
+    ok(version == 0xdead && count == 0xdead && !tables && !user_tables, "something was written\n");
 }
 
 static void test_random_bits_and_an_empty_cache(void)
@@ -186,6 +290,7 @@ START_TEST(sspi_exports)
     if (!sspi_open()) return;
     module = GetModuleHandleA("schannel.dll");
     RUN(test_every_export_of_windows_dll_is_there);
+    if (sizeof(void *) == 4) RUN(test_each_export_takes_its_arguments_off_the_stack);
     RUN(test_the_tables_are_new_enough_for_secur32);
     RUN(test_packages);
     RUN(test_what_the_lsa_asks);

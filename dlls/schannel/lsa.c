@@ -3,7 +3,8 @@
  *
  * Under Wine the LSA runs in the process and uses the function tables of exports.c for everything else, so
  * the two packages only say what they are. What is returned follows Wine's dlls/schannel/tests/main.c, which
- * also runs on Windows: SpLsaModeInitialize takes any LSA version, SpUserModeInitialize one.
+ * also runs on Windows: SpLsaModeInitialize takes any LSA version, SpUserModeInitialize one. It also says
+ * that Windows crashes on NULL; the refusal is ours.
  */
 #include "windows_sspi.h"
 #include <ntsecapi.h>
@@ -44,6 +45,7 @@ NTSTATUS WINAPI lsa_mode_initialize(ULONG lsa_version, ULONG *version, PSECPKG_F
                                     ULONG *count)
 {
     TRACE("%#lx %p %p %p\n", (unsigned long)lsa_version, version, tables, count);
+    if (!version || !tables || !count) return STATUS_INVALID_PARAMETER;
     *version = SECPKG_INTERFACE_VERSION_3;
     *tables = lsa_tables;
     *count = ARRAY_SIZE(lsa_tables);
@@ -55,7 +57,8 @@ NTSTATUS WINAPI user_mode_initialize(ULONG lsa_version, ULONG *version, PSECPKG_
                                      ULONG *count)
 {
     TRACE("%#lx %p %p %p\n", (unsigned long)lsa_version, version, tables, count);
-    if (lsa_version != SECPKG_INTERFACE_VERSION) return STATUS_INVALID_PARAMETER;
+    if (lsa_version != SECPKG_INTERFACE_VERSION || !version || !tables || !count)
+        return STATUS_INVALID_PARAMETER;
     *version = SECPKG_INTERFACE_VERSION_2; /* Windows 11; version 1 before */
     *tables = user_tables;
     *count = ARRAY_SIZE(user_tables);

@@ -7,15 +7,19 @@
 #include "windows_sspi.h"
 #include "hello.h"
 #include "log.h"
+#include "secbuf.h"
 #include "session.h"
 #include "status.h"
 #include "target.h"
+#include "x509.h"
 
 BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags);
 BOOL WINAPI ssl_empty_cache_w(const WCHAR *target, DWORD flags);
 BOOL WINAPI ssl_crack_certificate(BYTE *certificate, DWORD size, DWORD flags, X509Certificate **cracked);
 void WINAPI ssl_free_certificate(X509Certificate *cracked);
-BOOL WINAPI ssl_generate_key_pair(void *certificates, char *name, char *password, DWORD bits);
+BOOL WINAPI ssl_free_custom_buffer(void *buffer);
+BOOL WINAPI ssl_generate_key_pair(SSL_CREDENTIAL_CERTIFICATE *certificates, char *name, char *password,
+                                  DWORD bits);
 void WINAPI ssl_generate_random_bits(BYTE *bytes, LONG size);
 DWORD WINAPI ssl_get_maximum_key_size(DWORD reserved);
 DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c);
@@ -117,26 +121,58 @@ done:
     return status;
 }
 
-/* SslCrackCertificate (SCHANNEL.@): not written yet. */
+/*
+ * SslCrackCertificate (SCHANNEL.@): x509.h says what becomes of what. That failures leave a last error, and a
+ * NULL, is ours.
+ */
 BOOL WINAPI ssl_crack_certificate(BYTE *certificate, DWORD size, DWORD flags, X509Certificate **cracked)
 {
-    FIXME("%p %lu %#lx %p: not written yet\n", certificate, (unsigned long)size, (unsigned long)flags,
-          cracked);
-    return FALSE;
+    struct span input = { certificate, size };
+    DWORD error = ERROR_INVALID_PARAMETER;
+
+    if (cracked)
+    {
+        *cracked = NULL;
+        if (certificate && size) error = x509_crack(input, flags, cracked);
+    }
+    TRACE("%p %lu %#lx %p: error %#lx\n", certificate, (unsigned long)size, (unsigned long)flags, cracked,
+          (unsigned long)error);
+    if (error) SetLastError(error);
+    return !error;
 }
 
-/* SslFreeCertificate (SCHANNEL.@): there is none to free. */
+/* SslFreeCertificate (SCHANNEL.@): what SslCrackCertificate gave; NULL is fine. */
 void WINAPI ssl_free_certificate(X509Certificate *cracked)
 {
     TRACE("%p\n", cracked);
+    caller_free(cracked);
 }
 
-/* SslGenerateKeyPair (SCHANNEL.@): not written yet. */
-BOOL WINAPI ssl_generate_key_pair(void *certificates, char *name, char *password, DWORD bits)
+/*
+ * SslFreeCustomBuffer (SCHANNEL.@): no header has it, and nothing here gives out such a buffer, so whatever a
+ * caller brings is not ours to free. Its 32-bit name, which would tell how many bytes of arguments it takes,
+ * is not in mingw-w64's list, and a wrong number would spoil the caller's stack: it is exported to 64-bit
+ * programs only (schannel.spec).
+ */
+BOOL WINAPI ssl_free_custom_buffer(void *buffer)
+{
+    TRACE("%p\n", buffer);
+    return FALSE;
+}
+
+/*
+ * SslGenerateKeyPair (SCHANNEL.@) wants a key and a certificate written into SSL_CREDENTIAL_CERTIFICATE,
+ * whose fields schannel.h names; no document says what the bytes in them are. No program can use them either:
+ * the credentials that took such a key, SCH_CRED of versions 1 and 2, are refused since long
+ * (SEC_E_UNKNOWN_CREDENTIALS; Wine's dlls/secur32/tests/schannel.c). The refusal is ours.
+ */
+BOOL WINAPI ssl_generate_key_pair(SSL_CREDENTIAL_CERTIFICATE *certificates, char *name, char *password,
+                                  DWORD bits)
 {
     (void)name;
     (void)password;
-    FIXME("%p %lu bits: not written yet\n", certificates, (unsigned long)bits);
+    TRACE("%p %lu bits: not available\n", certificates, (unsigned long)bits);
+    SetLastError(ERROR_CALL_NOT_IMPLEMENTED);
     return FALSE;
 }
 
@@ -154,22 +190,46 @@ void WINAPI ssl_generate_random_bits(BYTE *bytes, LONG size)
     CryptReleaseContext(provider, 0);
 }
 
-/* SslGetMaximumKeySize (SCHANNEL.@): not written yet. */
+/*
+ * SslGetMaximumKeySize (SCHANNEL.@): nothing says of which key, so this is ours: the bits of the largest RSA
+ * key for key exchange that the default CryptoAPI provider makes. 0: it does not say.
+ */
 DWORD WINAPI ssl_get_maximum_key_size(DWORD reserved)
 {
-    FIXME("%#lx: not written yet\n", (unsigned long)reserved);
-    return 0;
+    PROV_ENUMALGS_EX algorithm;
+    HCRYPTPROV provider;
+    DWORD bits = 0, size = sizeof(algorithm), first = CRYPT_FIRST;
+
+    if (CryptAcquireContextW(&provider, NULL, NULL, PROV_RSA_FULL, CRYPT_VERIFYCONTEXT))
+    {
+        while (CryptGetProvParam(provider, PP_ENUMALGS_EX, (BYTE *)&algorithm, &size, first))
+        {
+            if (algorithm.aiAlgid == CALG_RSA_KEYX) bits = algorithm.dwMaxLen;
+            size = sizeof(algorithm);
+            first = 0;
+        }
+        CryptReleaseContext(provider, 0);
+    }
+    TRACE("%#lx: %lu bits\n", (unsigned long)reserved, (unsigned long)bits);
+    return bits;
 }
 
-/* SslLoadCertificate (SCHANNEL.@): no header has it. */
+/*
+ * SslLoadCertificate (SCHANNEL.@): only its name and its 12 bytes of arguments are known (mingw-w64's
+ * schannel.def), and no credential takes what it would load: see SslGenerateKeyPair. The refusal is ours.
+ */
 DWORD WINAPI ssl_load_certificate(void *a, void *b, void *c)
 {
-    FIXME("%p %p %p: not written yet\n", a, b, c);
+    TRACE("%p %p %p: not available\n", a, b, c);
+    SetLastError(ERROR_CALL_NOT_IMPLEMENTED);
     return 0;
 }
 
-/* OpenSslPerformanceData, CollectSslPerformanceData, CloseSslPerformanceData (SCHANNEL.@): perflib's three,
- * with nothing to count. */
+/*
+ * OpenSslPerformanceData, CollectSslPerformanceData, CloseSslPerformanceData (SCHANNEL.@): perflib's three,
+ * with nothing to count. A library without data leaves `data` where it is and says 0 bytes of 0 types
+ * (Microsoft: PM_COLLECT_PROC).
+ */
 DWORD WINAPI open_performance_data(WCHAR *name)
 {
     (void)name;
