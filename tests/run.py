@@ -83,11 +83,11 @@ def openssl_server(name, *options, cert="rsa", both=False):
     start(command + list(options))
 
 
-def gnutls_server(name, priority, *options):
+def gnutls_server(name, priority):
     """A `gnutls-serv --echo`: says back each line it is told."""
     ports[name] = port = free_port()
     start(["gnutls-serv", "--echo", "--quiet", "--port", str(port), "--x509certfile", "rsa-chain.pem", "--x509keyfile", "rsa.key",
-           "--x509certfile", "ecdsa-chain.pem", "--x509keyfile", "ecdsa.key", "--priority", priority, *options])
+           "--x509certfile", "ecdsa-chain.pem", "--x509keyfile", "ecdsa.key", "--priority", priority])
 
 
 def echo_server(name, newest, oldest, ciphers=None):
@@ -270,12 +270,9 @@ def wait_for_peers():
             report("FAIL", f"peer {name}", f"nobody listens; see {WORK}/peers.log")
 
 
-# Oakley groups 1 and 2 (RFC 2409, 6) ; the generator is 2.
-OAKLEY = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A63"
-DH_PRIMES = {
-    768: OAKLEY + "A3620FFFFFFFFFFFFFFFF",
-    1024: OAKLEY + "7ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
-}
+# Oakley group 2 (RFC 2409, 6.2): OpenSSL takes no smaller one. The generator is 2.
+DH1024 = ("FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
+          "4FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF")
 
 
 def dh_parameters(path, prime):
@@ -327,9 +324,8 @@ def start_peers():
     gnutls_server("PEER_GNUTLS", "NORMAL:+VERS-TLS1.1:+VERS-TLS1.0:+SIGN-RSA-SHA1")
     gnutls_server("PEER_GNUTLS_CBC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC")
     gnutls_server("PEER_GNUTLS_WEAK", "NORMAL:-CIPHER-ALL:+ARCFOUR-128:+3DES-CBC:+NULL:-KX-ALL:+RSA:-MAC-ALL:+SHA1:+SHA256:+MD5:-VERS-ALL:+VERS-TLS1.2")
-    for bits, prime in DH_PRIMES.items():
-        dh_parameters(PKI / f"dh{bits}.pem", prime)
-        gnutls_server(f"PEER_DH{bits}", "NORMAL:-KX-ALL:+DHE-RSA:-VERS-ALL:+VERS-TLS1.2:-GROUP-ALL", "--dhparams", f"dh{bits}.pem")
+    dh_parameters(PKI / "dh1024.pem", DH1024)
+    openssl_server("PEER_DH1024", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "-dhparam", "dh1024.pem")
     openssl_server("PEER_DH2048", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
     openssl_server("PEER_RSA1024", "-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa1024")
     openssl_server("PEER_RSA512", "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0", cert="rsa512")
@@ -631,6 +627,22 @@ def check_the_log_has_one_line_a_call(wine):
         good = code == 0 and wanted <= set(doors) and doors.count("AcquireCredentialsHandleW") == 1 and doors.count("EncryptMessage") == 1
         good = good and all(re.search(r"SEC_\w+ \(", text) for door, text in lines if door in wanted)
         report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: +schannel shows one line a call", output if not good else "")
+
+
+@check
+def check_events_are_logged_as_the_registry_says(wine):
+    """EventLogging: 1 for failures, 2 for what is weak, 4 for successes; without it nothing, and with it in Wine's default channels."""
+    key = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL"
+    good, bad = (f"https://localhost:{ports[peer]}/" for peer in ("PEER_NGINX", "PEER_UNTRUSTED"))
+    for arch in wine.arches:
+        for mask, wanted in (None, (0, 0)), (1, (0, 1)), (4, (1, 0)), (5, (1, 1)):
+            wine.run("wine", "reg", "delete", key, "/v", "EventLogging", "/f")
+            if mask is not None:
+                wine.run("wine", "reg", "add", key, "/v", "EventLogging", "/t", "REG_DWORD", "/d", str(mask), "/f")
+            outputs = [client(wine, arch, "--quiet", url, WINEDEBUG="fixme-all")[1] for url in (good, bad)]
+            seen = tuple(len(re.findall(r"err:schannel_event:event a handshake as a client of localhost", text)) for text in outputs)
+            report("PASS" if seen == wanted else "FAIL", f"Wine {wine.version} {arch}: EventLogging {mask}", "".join(outputs) if seen != wanted else "")
+        wine.run("wine", "reg", "delete", key, "/v", "EventLogging", "/f")
 
 
 @check

@@ -50,21 +50,21 @@ void side_end(struct side *side)
 SECURITY_STATUS side_step(struct side *side, struct side *other)
 {
     size_t given = side->feed && side->feed < side->size ? side->feed : side->size;
-    SecBuffer in[3] = { { (ULONG)given, SECBUFFER_TOKEN, side->in },
-                        { 0, SECBUFFER_EMPTY, NULL },
-                        { side->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, (void *)side->alpn } };
+    SecBuffer in[2 + SIDE_GIVEN_MAX] = { { (ULONG)given, SECBUFFER_TOKEN, side->in },
+                                         { 0, SECBUFFER_EMPTY, NULL } };
     SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
-    SecBufferDesc in_desc = { SECBUFFER_VERSION, side->alpn ? 3 : 2, in },
+    SecBufferDesc in_desc = { SECBUFFER_VERSION, 2 + side->given_count, in },
                   out_desc = { SECBUFFER_VERSION, 1, &out };
     CtxtHandle *context = side->has_context ? &side->context : NULL;
     size_t left;
 
+    memcpy(in + 2, side->given, side->given_count * sizeof(*in));
     if (side->server)
         side->status = sspi->AcceptSecurityContext(&side->credential, context, &in_desc, side->requirements,
                                                    0, &side->context, &out_desc, &side->attributes, NULL);
     else
     {
-        SecBufferDesc first = { SECBUFFER_VERSION, side->alpn ? 1 : 0, &in[2] };
+        SecBufferDesc first = { SECBUFFER_VERSION, side->given_count, &in[2] };
 
         side->status = sspi->InitializeSecurityContextW(
             &side->credential, context, (WCHAR *)L"localhost", side->requirements, 0, 0,
@@ -184,4 +184,21 @@ BOOL side_reads(struct side *side, const char *text)
         if (status == SEC_I_RENEGOTIATE) side_step(side, NULL); /* tickets */
     } while (status == SEC_I_RENEGOTIATE && side->size);
     return good;
+}
+
+ULONG alpn_list(BYTE *memory, const char *names)
+{
+    ULONG size = (ULONG)strlen(names), all = size + 6, extension = SecApplicationProtocolNegotiationExt_ALPN;
+    USHORT list = (USHORT)size;
+
+    memcpy(memory, &all, 4);
+    memcpy(memory + 4, &extension, 4);
+    memcpy(memory + 8, &list, 2);
+    memcpy(memory + 10, names, size);
+    return 10 + size;
+}
+
+void side_give(struct side *side, ULONG type, const void *data, ULONG size)
+{
+    side->given[side->given_count++] = (SecBuffer){ size, type, (void *)data };
 }

@@ -14,6 +14,8 @@
     (ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY | ASC_REQ_STREAM |            \
      ASC_REQ_ALLOCATE_MEMORY)
 
+#define SIDE_GIVEN_MAX 4
+
 struct side
 {
     BOOL server;
@@ -21,8 +23,8 @@ struct side
     CtxtHandle context;
     BOOL has_context;
     ULONG requirements, attributes;
-    const BYTE *alpn; /* SEC_APPLICATION_PROTOCOLS */
-    ULONG alpn_size;
+    SecBuffer given[SIDE_GIVEN_MAX]; /* with every call */
+    ULONG given_count;
     BYTE in[65536]; /* what the other side sent */
     size_t size;
     size_t feed;   /* bytes given to a call at most; 0: all */
@@ -45,6 +47,12 @@ struct side *side_server(DWORD protocols, DWORD flags);
 struct side *side_client(DWORD protocols, PCCERT_CONTEXT *certificates, DWORD count);
 
 void side_end(struct side *side);
+
+/* One more input buffer for every call of that side; the memory stays the caller's. */
+void side_give(struct side *side, ULONG type, const void *data, ULONG size);
+
+/* SEC_APPLICATION_PROTOCOLS of ALPN names, each after its length in one byte; its size. */
+ULONG alpn_list(BYTE *memory, const char *names);
 
 /* One call, with at most `feed` bytes of what came; its token goes to the other side. */
 SECURITY_STATUS side_step(struct side *side, struct side *other);

@@ -424,8 +424,6 @@ static void test_sizes_of_servers_keys(void)
         { "PEER_OPENSSL_RSA", L"KeyExchangeAlgorithms\\PKCS", L"ClientMaxKeyBitLength", 1024, FALSE },
         { "PEER_OPENSSL_RSA", L"KeyExchangeAlgorithms\\PKCS", L"ClientMaxKeyBitLength", 2048, TRUE },
         { "PEER_DH1024", NULL, NULL, 0, TRUE },
-        { "PEER_DH768", NULL, NULL, 0, FALSE },
-        { "PEER_DH768", L"KeyExchangeAlgorithms\\Diffie-Hellman", L"ClientMinKeyBitLength", 768, TRUE },
         { "PEER_DH1024", L"KeyExchangeAlgorithms\\Diffie-Hellman", L"ClientMinKeyBitLength", 2048, FALSE },
         { "PEER_DH2048", L"KeyExchangeAlgorithms\\Diffie-Hellman", L"ClientMinKeyBitLength", 2048, TRUE },
         { "PEER_DH2048", L"KeyExchangeAlgorithms\\Diffie-Hellman", L"ClientMaxKeyBitLength", 1024, FALSE },
@@ -446,8 +444,7 @@ static void test_sizes_of_servers_keys(void)
         if (!status)
         {
             sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info);
-            ok(strstr(rows[i].peer, "768")    ? info.dwExchStrength == 768
-               : strstr(rows[i].peer, "512")  ? info.dwExchStrength == 512
+            ok(strstr(rows[i].peer, "512")    ? info.dwExchStrength == 512
                : strstr(rows[i].peer, "1024") ? info.dwExchStrength == 1024
                                               : info.dwExchStrength == 2048,
                "row %u: exchange strength %lu\n", i, info.dwExchStrength);

@@ -189,19 +189,6 @@ static void test_a_token_that_does_not_fit(void)
 
 /* --- ALPN ----------------------------------------------------------------------------------------------- */
 
-/* SEC_APPLICATION_PROTOCOLS with one list of names, each after its length. */
-static ULONG make_alpn(BYTE *memory, const char *names)
-{
-    ULONG size = (ULONG)strlen(names), all = size + 6, extension = SecApplicationProtocolNegotiationExt_ALPN;
-    USHORT list = (USHORT)size;
-
-    memcpy(memory, &all, 4);
-    memcpy(memory + 4, &extension, 4);
-    memcpy(memory + 8, &list, 2);
-    memcpy(memory + 10, names, size);
-    return 10 + size;
-}
-
 static void test_alpn(void)
 {
     static const struct
@@ -222,15 +209,14 @@ static void test_alpn(void)
             SecPkgContext_ApplicationProtocol alpn[2];
             BYTE lists[2][64];
 
-            client->alpn = lists[0];
-            client->alpn_size = make_alpn(lists[0], rows[i].client);
-            server->alpn = lists[1];
-            server->alpn_size = make_alpn(lists[1], rows[i].server);
+            side_give(client, SECBUFFER_APPLICATION_PROTOCOLS, lists[0], alpn_list(lists[0], rows[i].client));
+            side_give(server, SECBUFFER_APPLICATION_PROTOCOLS, lists[1], alpn_list(lists[1], rows[i].server));
             server->requirements |= ASC_REQ_EXTENDED_ERROR;
             side_shake(client, server);
             if (!rows[i].chosen)
             {
-                ok_status(server->status, SEC_E_APPLICATION_PROTOCOL_MISMATCH);
+                ok(server->status == SEC_E_APPLICATION_PROTOCOL_MISMATCH, "row %u: %#lx, %#lx\n", i,
+                   client->status, server->status);
                 ok_status(client->status, SEC_E_APPLICATION_PROTOCOL_MISMATCH);
                 ok(server->last[0] == 21 && server->last[5] == 2 && server->last[6] == 120, "no alert\n");
                 client->has_context = TRUE;
@@ -262,11 +248,10 @@ static void test_alpn_without_an_empty_buffer(void)
     CtxtHandle context = { 0, 0 };
     ULONG attributes;
 
-    client->alpn = list;
-    client->alpn_size = make_alpn(list, "\x02h2");
+    side_give(client, SECBUFFER_APPLICATION_PROTOCOLS, list, alpn_list(list, "\x02h2"));
     side_step(client, server);
     in[0] = (SecBuffer){ (ULONG)server->size, SECBUFFER_TOKEN, server->in };
-    in[1] = (SecBuffer){ client->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, list };
+    in[1] = (SecBuffer)client->given[0];
     ok_status(sspi->AcceptSecurityContext(&server->credential, NULL, &in_desc, SERVER_FLAGS, 0, &context,
                                           &out_desc, &attributes, NULL),
               SEC_I_CONTINUE_NEEDED);
@@ -957,6 +942,188 @@ static void test_a_thousand_connections_that_stop_anywhere(void)
     }
 }
 
+/* --- sets of parameters --------------------------------------------------------------------------------- */
+
+#define SSL3 (SP_PROT_SSL3_CLIENT | SP_PROT_SSL3_SERVER)
+
+/* "h2" by TLS 1.3 alone, "http/1.1" by TLS 1.2 with AES-128. */
+static SECURITY_STATUS acquire_with_sets(CredHandle *credential, DWORD flags)
+{
+    static WCHAR h2[] = L"h2", http[] = L"http/1.1", aes[] = L"AES";
+    UNICODE_STRING names[2] = { { 4, 4, h2 }, { 18, 18, http } }; /* the second with its end */
+    CRYPTO_SETTINGS no_aes256 = { .eAlgorithmUsage = TlsParametersCngAlgUsageCipher,
+                                  .strCngAlgId = { 6, 6, aes },
+                                  .dwMaxBitLength = 128 };
+    TLS_PARAMETERS parameters[2] = {
+        { .cAlpnIds = 1,
+          .rgstrAlpnIds = &names[0],
+          .grbitDisabledProtocols = ~SP_PROT_TLS1_3_SERVER,
+          .dwFlags = flags },
+        { .cAlpnIds = 1,
+          .rgstrAlpnIds = &names[1],
+          .grbitDisabledProtocols = ~SP_PROT_TLS1_2_SERVER,
+          .cDisabledCrypto = 1,
+          .pDisabledCrypto = &no_aes256,
+          .dwFlags = flags },
+    };
+    SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                             .cCreds = 1,
+                             .paCred = &server_certificate,
+                             .cTlsParameters = 2,
+                             .pTlsParameters = parameters };
+
+    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL, &cred,
+                                           NULL, NULL, credential, NULL);
+}
+
+static void test_the_application_protocol_chooses_the_parameters(void)
+{
+    static const struct
+    {
+        const char *client;
+        DWORD flags;
+        size_t feed;
+        DWORD suite; /* 0: refused */
+    } rows[] = {
+        { "\x02h2\x08http/1.1", 0, 0, 0x1302 },
+        { "\x08http/1.1", 0, 0, 0xc02f },
+        { "\x08http/1.1", 0, 40, 0xc02f },
+        { "\x03"
+          "ftp",
+          0, 0, 0 },
+        { "", 0, 0, 0 },
+        { "", TLS_PARAMS_OPTIONAL, 0, 0x1302 },
+        { "\x08http/1.1", TLS_PARAMS_OPTIONAL, 0, 0xc02f },
+    };
+    BYTE lists[2][100];
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SecPkgContext_CipherInfo cipher = { .dwVersion = SECPKGCONTEXT_CIPHERINFO_V1 };
+        struct side *client = side_client(0, NULL, 0), *server = calloc(1, sizeof(*server));
+
+        server->server = TRUE;
+        server->requirements = SERVER_FLAGS;
+        ok_status(acquire_with_sets(&server->credential, rows[i].flags), SEC_E_OK);
+        if (rows[i].client[0])
+            side_give(client, SECBUFFER_APPLICATION_PROTOCOLS, lists[0], alpn_list(lists[0], rows[i].client));
+        side_give(server, SECBUFFER_APPLICATION_PROTOCOLS, lists[1],
+                  alpn_list(lists[1], "\x02h2\x08http/1.1"));
+        server->feed = rows[i].feed;
+        side_shake(client, server);
+        if (rows[i].suite)
+        {
+            ok(!client->status && !server->status, "row %u: %#lx, %#lx\n", i, client->status, server->status);
+            sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_CIPHER_INFO, &cipher);
+            ok(cipher.dwCipherSuite == rows[i].suite, "row %u: suite %#lx\n", i, cipher.dwCipherSuite);
+        }
+        else
+            ok(server->status == SEC_E_APPLICATION_PROTOCOL_MISMATCH, "row %u: %#lx, %#lx\n", i,
+               client->status, server->status);
+        side_end(client);
+        side_end(server);
+    }
+}
+
+static void test_sets_that_cannot_be(void)
+{
+    TLS_PARAMETERS parameters[2] = { { 0 } };
+    SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                             .cCreds = 1,
+                             .paCred = &server_certificate,
+                             .cTlsParameters = 2,
+                             .pTlsParameters = parameters };
+    UNICODE_STRING nameless = { 0, 0, NULL };
+    CredHandle credential;
+    unsigned i;
+
+    for (i = 0; i < 4; i++)
+    {
+        parameters[0].cAlpnIds = parameters[1].cAlpnIds = i == 3 ? 17 : i;
+        parameters[0].rgstrAlpnIds = parameters[1].rgstrAlpnIds = i > 1 ? &nameless : NULL;
+        if (i == 2) parameters[0].cAlpnIds = parameters[1].cAlpnIds = 1;
+        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_INBOUND, NULL,
+                                                  &cred, NULL, NULL, &credential, NULL),
+                  SEC_E_UNKNOWN_CREDENTIALS);
+    }
+}
+
+/* --- what is off ---------------------------------------------------------------------------------------- */
+
+static void test_ssl3_is_off_until_the_registry_turns_it_on(void)
+{
+    SecPkgContext_ConnectionInfo info = { 0 };
+    struct side *client, *server;
+    CredHandle credential;
+
+    ok_status(acquire_server(&credential, SSL3, 0, &server_certificate, 1), SEC_E_ALGORITHM_MISMATCH);
+    ok_status(client_credential(SSL3, FALSE, 0, NULL, 0, &credential), SEC_E_ALGORITHM_MISMATCH);
+    schannel_set(L"Protocols\\SSL 3.0\\Client", L"Enabled", 1);
+    schannel_set(L"Protocols\\SSL 3.0\\Server", L"Enabled", 1);
+    client = side_client(SSL3, NULL, 0);
+    server = side_server(SSL3, 0);
+    schannel_clear(NULL);
+    side_shake(client, server);
+    ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+    ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_CONNECTION_INFO, &info), SEC_E_OK);
+    ok(info.dwProtocol == SP_PROT_SSL3_CLIENT, "protocol %#lx\n", info.dwProtocol);
+    ok_status(side_seal(client, "to the server", server), SEC_E_OK);
+    ok_status(side_seal(server, "to the client", client), SEC_E_OK);
+    ok(side_reads(server, "to the server") && side_reads(client, "to the client"), "not read\n");
+    side_end(client);
+    side_end(server);
+}
+
+/* Both sides by a key they share, and neither with a certificate. */
+static void test_pre_shared_keys(void)
+{
+    static const BYTE key[] = { 4, 0, 1, 2, 3, 4 }, other_key[] = { 4, 0, 1, 2, 3, 5 };
+    static const BYTE name[] = { 2, 0, 'm', 'e' }, other_name[] = { 3, 0, 'y', 'o', 'u' };
+    static const struct
+    {
+        const BYTE *key, *name;
+        ULONG key_size, name_size;
+        BOOL good;
+    } rows[] = {
+        { key, name, sizeof(key), sizeof(name), TRUE },
+        { other_key, name, sizeof(other_key), sizeof(name), FALSE },
+        { key, other_name, sizeof(key), sizeof(other_name), FALSE },
+    };
+    SCH_CREDENTIALS cred = { .dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = SCH_USE_PRESHAREDKEY_ONLY };
+    unsigned i, side;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct side *sides[2] = { calloc(1, sizeof(struct side)), calloc(1, sizeof(struct side)) };
+
+        for (side = 0; side < 2; side++)
+        {
+            sides[side]->server = side == 1;
+            sides[side]->requirements = side ? SERVER_FLAGS : CLIENT_FLAGS;
+            ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W,
+                                                      side ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL,
+                                                      &cred, NULL, NULL, &sides[side]->credential, NULL),
+                      SEC_E_OK);
+            side_give(sides[side], SECBUFFER_PRESHARED_KEY, side ? key : rows[i].key,
+                      side ? sizeof(key) : rows[i].key_size);
+            side_give(sides[side], SECBUFFER_PRESHARED_KEY_IDENTITY, side ? name : rows[i].name,
+                      side ? sizeof(name) : rows[i].name_size);
+        }
+        side_shake(sides[0], sides[1]);
+        if (rows[i].good)
+        {
+            ok(!sides[0]->status && !sides[1]->status, "%#lx, %#lx\n", sides[0]->status, sides[1]->status);
+            ok_status(side_seal(sides[0], "between us", sides[1]), SEC_E_OK);
+            ok(side_reads(sides[1], "between us"), "not read\n");
+        }
+        else
+            ok(FAILED(sides[1]->status), "row %u: %#lx\n", i, sides[1]->status);
+        side_end(sides[0]);
+        side_end(sides[1]);
+    }
+}
+
 START_TEST(sspi_server)
 {
     if (!sspi_open()) return;
@@ -982,6 +1149,10 @@ START_TEST(sspi_server)
     RUN(test_credentials_attributes_that_can_be_set);
     RUN(test_an_answer_in_the_certificates_property_is_stapled);
     RUN(test_a_second_visit);
+    RUN(test_the_application_protocol_chooses_the_parameters);
+    RUN(test_sets_that_cannot_be);
+    RUN(test_ssl3_is_off_until_the_registry_turns_it_on);
+    RUN(test_pre_shared_keys);
     RUN(test_floods);
     RUN(test_a_thousand_connections_that_stop_anywhere);
 }

@@ -12,6 +12,7 @@
  */
 #include "context.h"
 #include "log.h"
+#include "status.h"
 
 /* The two sides have different numbers for some of the same things. */
 static const struct flags
@@ -110,6 +111,9 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     struct span nothing = { NULL, 0 };
 
     WARN("the handshake ends with %#lx\n", (unsigned long)status);
+    EVENT(LOG_EVENT_ERROR, "a handshake as %s%s failed with %s (%#lx)\n",
+          context->server ? "a server" : "a client of ", context->target.name, status_name(status),
+          (unsigned long)status);
     if (!(step->requirements & step->flags->extended_error) ||
         !handshake_output_fits(step->output, alert.size))
         alert = nothing;
@@ -151,6 +155,20 @@ static void resume(struct context *context, struct step *step)
     client->waiting = FALSE;
 }
 
+/* For the event log. */
+static void report_handshake(const struct context *context)
+{
+    const struct session_facts *facts = session_facts(context->session);
+    BOOL weak = suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS;
+
+    EVENT(LOG_EVENT_SUCCESS, "a handshake as %s%s: version %#x, %s%s\n",
+          context->server ? "a server" : "a client of ", context->target.name, facts->version,
+          facts->suite->name, facts->resumed ? ", resumed" : "");
+    if (weak)
+        EVENT(LOG_EVENT_WARNING, "weak, with %s%s: version %#x, %s\n", context->server ? "a client" : "",
+              context->target.name, facts->version, facts->suite->name);
+}
+
 /* --- steps ---------------------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
@@ -167,6 +185,7 @@ static SECURITY_STATUS step_handshake(struct context *context, struct step *step
         return answer(context, step, status);
     case SEC_I_NO_RENEGOTIATION:
     case SEC_E_OK:
+        if (!status) report_handshake(context);
         context->state = CONTEXT_ESTABLISHED;
         context->message_waiting = FALSE;
         context->client.told = FALSE;
