@@ -189,11 +189,28 @@ static struct context *create(struct credentials *credentials, ULONG requirement
     return context;
 }
 
+BOOL context_wants_datagrams(const struct credentials *credentials, ULONG requirements)
+{
+    /* The same bit for servers. */
+    return requirements & ISC_REQ_DATAGRAM || !(credentials->protocols & TLS_PROTOCOLS);
+}
+
+static SECURITY_STATUS prepare_datagrams(const struct handshake_input *input, struct session_config *config)
+{
+    if (input->mtu && input->mtu < DATAGRAM_MTU_MIN) return SEC_E_INVALID_TOKEN;
+    config->transport = TRANSPORT_DATAGRAM;
+    config->mtu = input->mtu ? input->mtu : DATAGRAM_MTU_DEFAULT;
+    config->srtp_profiles = input->srtp_profiles;
+    config->srtp_identifier = input->srtp_identifier;
+    return SEC_E_OK;
+}
+
 static SECURITY_STATUS open_session(struct context *context, const struct handshake_input *input,
                                     struct session_config *config, struct context **out)
 {
     SECURITY_STATUS status;
 
+    context->datagram = config->transport == TRANSPORT_DATAGRAM;
     config->owner = context;
     config->split = (context->credentials->flags & SCH_SEND_AUX_RECORD) != 0;
     config->psk = input->psk;
@@ -213,6 +230,8 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
     SECURITY_STATUS status;
 
     config.profile = credentials_profile(credentials, config.application_protocols);
+    if (context_wants_datagrams(credentials, requirements) && (status = prepare_datagrams(input, &config)))
+        return status;
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
     if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
     context->validated_by_caller =
@@ -270,24 +289,57 @@ static SECURITY_STATUS find_profile(const struct credentials *credentials, struc
 
 /* What a client brings as its certificate is the program's to judge (Microsoft: "Performing Authentication
  * Using Schannel"): there is no verify. */
+static SECURITY_STATUS accept_client(struct credentials *credentials, ULONG requirements,
+                                     const struct handshake_input *input, struct session_config *config,
+                                     struct context **out)
+{
+    struct context *context = create(credentials, requirements);
+
+    if (!context) return SEC_E_INSUFFICIENT_MEMORY;
+    context->server = TRUE;
+    AcquireSRWLockExclusive(&credentials->lock);
+    credentials->serving = TRUE;
+    ReleaseSRWLockExclusive(&credentials->lock);
+    config->server = TRUE;
+    config->ask_for_certificate = (requirements & ASC_REQ_MUTUAL_AUTH) != 0;
+    config->tickets = (requirements & ASC_REQ_SESSION_TICKET) != 0;
+    return open_session(context, input, config, out);
+}
+
 SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
                                struct handshake_input *input, struct context **out)
 {
-    struct session_config config = { .server = TRUE };
-    struct context *context;
+    struct session_config config = { .profile = NULL };
     SECURITY_STATUS status;
 
     if (!credentials->own_count && !credentials->choice.psk) return SEC_E_NO_CREDENTIALS;
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
     if ((status = find_profile(credentials, input, &config))) return status;
-    if (!(context = create(credentials, requirements))) return SEC_E_INSUFFICIENT_MEMORY;
-    context->server = TRUE;
-    AcquireSRWLockExclusive(&credentials->lock);
-    credentials->serving = TRUE;
-    ReleaseSRWLockExclusive(&credentials->lock);
-    config.ask_for_certificate = (requirements & ASC_REQ_MUTUAL_AUTH) != 0;
-    config.tickets = (requirements & ASC_REQ_SESSION_TICKET) != 0;
-    return open_session(context, input, &config, out);
+    return accept_client(credentials, requirements, input, &config, out);
+}
+
+/* Sets of parameters are chosen by ALPN from a hello in records of TLS; over datagrams the first one holds. */
+SECURITY_STATUS context_accept_datagram(struct credentials *credentials, ULONG requirements,
+                                        struct handshake_input *input, struct handshake_output *output,
+                                        struct context **out)
+{
+    struct session_config config = { .profile = credentials->sets[0].profile };
+    uint8_t request[COOKIE_REQUEST_SIZE];
+    struct span address, answer = { request, 0 };
+    struct cookie cookie;
+    SECURITY_STATUS status, written;
+
+    if (!credentials->own_count && !credentials->choice.psk) return SEC_E_NO_CREDENTIALS;
+    if (!input->address) return SEC_E_INVALID_PARAMETER;
+    address.data = input->address->pvBuffer;
+    address.size = input->address->cbBuffer;
+    if ((status = prepare_datagrams(input, &config))) return status;
+    if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;
+    status = cookie_check(address, input->received, &cookie, request, &answer.size);
+    if (status == SEC_I_CONTINUE_NEEDED && (written = handshake_output_write(output, answer))) return written;
+    if (status) return status;
+    config.cookie = &cookie;
+    return accept_client(credentials, requirements, input, &config, out);
 }
 
 SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input)

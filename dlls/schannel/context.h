@@ -30,6 +30,13 @@ struct held_answer
     size_t extra; /* bytes at its end that were not used */
 };
 
+/* A flight of DTLS that goes out in several calls, a datagram each: what the last of them says. */
+struct flight
+{
+    BOOL waiting;
+    SECURITY_STATUS status;
+};
+
 /* Our certificate, once the server has asked for one. */
 struct client_certificate
 {
@@ -82,6 +89,7 @@ struct context
     struct credentials *credentials; /* a reference */
     struct session *session;
     BOOL server;
+    BOOL datagram; /* DTLS */
     BOOL answered; /* something has gone out */
     enum context_state state;
     SECURITY_STATUS failure; /* the first exact error, once state is CONTEXT_FAILED */
@@ -96,6 +104,7 @@ struct context
     size_t message_size;
     BOOL closed_by_peer; /* close_notify has come */
     struct held_answer held;
+    struct flight flight;
     struct client_certificate client;
     struct interleaved interleaved;
     struct keying_material keying;
@@ -117,6 +126,18 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
  */
 SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requirements,
                                struct handshake_input *input, struct context **context);
+
+/*
+ * A server's first datagram. SEC_I_CONTINUE_NEEDED without a context: `output` has the HelloVerifyRequest, and nothing
+ * is kept of the client. SEC_E_INVALID_PARAMETER: the call does not say who the client is; SEC_E_ILLEGAL_MESSAGE: it is
+ * no ClientHello; the rest as above.
+ */
+SECURITY_STATUS context_accept_datagram(struct credentials *credentials, ULONG requirements,
+                                        struct handshake_input *input, struct handshake_output *output,
+                                        struct context **context);
+
+/* Whether these requirements and this credential mean DTLS. */
+BOOL context_wants_datagrams(const struct credentials *credentials, ULONG requirements);
 
 /* The ALPN names of a later call: a server that has not answered yet takes them. */
 SECURITY_STATUS context_offer_protocols(struct context *context, const struct handshake_input *input);
@@ -153,6 +174,9 @@ void context_supply(struct context *context, struct credentials *credentials);
  */
 SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
                              struct handshake_output *output, ULONG *attributes);
+
+/* The attributes such a step reports. */
+ULONG context_attributes(BOOL server, ULONG requirements);
 
 /*
  * Judges the peer's chain as automatic validation would: CERT_TRUST_* bits of the chain, and S_OK or the

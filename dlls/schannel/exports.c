@@ -188,10 +188,9 @@ static SECURITY_STATUS SEC_ENTRY set_credentials_attributes(PCredHandle handle, 
 
 /* --- handshake ------------------------------------------------------------------------------------------ */
 
-/* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)); datagrams are to
- * come. */
-#define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS | ISC_REQ_DATAGRAM)
-#define REFUSED_OF_SERVERS   (ASC_REQ_DELEGATE | ASC_REQ_DATAGRAM)
+/* What Schannel does not do for a program (Microsoft: InitializeSecurityContext (Schannel)). */
+#define REFUSED_REQUIREMENTS (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
+#define REFUSED_OF_SERVERS   ASC_REQ_DELEGATE
 
 /* One Initialize- or AcceptSecurityContext. */
 struct call
@@ -204,6 +203,7 @@ struct call
     struct handshake_input input;
     struct handshake_output output;
     ULONG attributes;
+    TimeStamp expiry;
 };
 
 static BOOL handle_given(const SecHandle *handle)
@@ -231,6 +231,8 @@ static SECURITY_STATUS create_context(struct call *call, struct credentials *cre
         return SEC_E_NO_CREDENTIALS;
     if (!call->server)
         return context_create(credentials, call->target, call->requirements, &call->input, context);
+    if (context_wants_datagrams(credentials, call->requirements))
+        return context_accept_datagram(credentials, call->requirements, &call->input, &call->output, context);
     if ((status = wait_for_record(call, credentials))) return status;
     return context_accept(credentials, call->requirements, &call->input, context);
 }
@@ -251,7 +253,13 @@ static SECURITY_STATUS begin(struct call *call)
                               &call->output, &call->attributes);
         context_unlock(context);
     }
-    if (status == SEC_I_CONTINUE_NEEDED)
+    if (status == SEC_I_CONTINUE_NEEDED && !context)
+    {
+        /* A cookie: there is no context yet, and a handle of 0 says so when it comes back. */
+        call->attributes = context_attributes(TRUE, call->requirements);
+        if (call->new_handle) call->new_handle->dwLower = call->new_handle->dwUpper = 0;
+    }
+    else if (status == SEC_I_CONTINUE_NEEDED || status == SEC_I_MESSAGE_FRAGMENT)
     {
         ULONG_PTR upper = call->credential->dwUpper;
         SECURITY_STATUS opened =
@@ -262,7 +270,7 @@ static SECURITY_STATUS begin(struct call *call)
         else
             call->new_handle->dwUpper = upper;
     }
-    if (status != SEC_I_CONTINUE_NEEDED) context_release(context);
+    if (status != SEC_I_CONTINUE_NEEDED && status != SEC_I_MESSAGE_FRAGMENT) context_release(context);
     credentials_release(credentials);
     return status;
 }
@@ -283,6 +291,7 @@ static SECURITY_STATUS proceed(struct call *call)
         context_supply(context, credentials);
     credentials_release(credentials);
     status = context_step(context, call->requirements, &call->input, &call->output, &call->attributes);
+    if (context->datagram) call->expiry = context->credentials->expiry; /* Wine's tests/schannel.c, test_dtls */
     context_unlock(context);
     context_release(context);
     if (!FAILED(status) && call->new_handle && call->new_handle != call->handle)
@@ -299,6 +308,9 @@ static SECURITY_STATUS handshake(struct call *call, PSecBufferDesc input, PSecBu
         return SEC_E_UNSUPPORTED_FUNCTION;
     /* ASC_REQ_ALLOCATE_MEMORY is the same bit. */
     status = handshake_output_parse(output, call->requirements & ISC_REQ_ALLOCATE_MEMORY, &call->output);
+    /* Wine's tests/schannel.c, test_dtls. */
+    if (status == SEC_E_INSUFFICIENT_MEMORY)
+        call->attributes = ISC_RET_CONFIDENTIALITY | ISC_RET_SEQUENCE_DETECT | ISC_RET_REPLAY_DETECT;
     if (!status) status = handshake_input_parse(input, continuing, &call->input);
     if (!status) status = continuing ? proceed(call) : begin(call);
     return status;
@@ -321,9 +333,9 @@ SECURITY_STATUS SEC_ENTRY InitializeSecurityContextW(PCredHandle credential, PCt
     (void)reserved1;
     (void)data_rep;
     (void)reserved2;
-    if (expiry) expiry->QuadPart = 0;
     status = handshake(&call, input, output);
     if (attributes) *attributes = call.attributes;
+    if (expiry) *expiry = call.expiry;
     TRACE("credential %p context %p target %s requirements %#lx input %p: " STATUS
           " attributes %#lx token %lu\n",
           credential, handle, log_wide(text, target), (unsigned long)requirements, input, STATUS_ARGS(status),
@@ -360,9 +372,9 @@ SECURITY_STATUS SEC_ENTRY AcceptSecurityContext(PCredHandle credential, PCtxtHan
     SECURITY_STATUS status;
 
     (void)data_rep;
-    if (expiry) expiry->QuadPart = 0;
     status = handshake(&call, input, output);
     if (attributes) *attributes = call.attributes;
+    if (expiry) *expiry = call.expiry;
     TRACE("credential %p context %p requirements %#lx input %p: " STATUS " attributes %#lx token %lu\n",
           credential, handle, (unsigned long)requirements, input, STATUS_ARGS(status),
           (unsigned long)call.attributes, FAILED(status) ? 0ul : (unsigned long)call.output.token->cbBuffer);

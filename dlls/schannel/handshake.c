@@ -22,12 +22,12 @@ static const struct flags
     ULONG extended_error; /* the requirement to give the alert after a failure */
 } client_flags = { ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT | ISC_RET_CONFIDENTIALITY | ISC_RET_STREAM,
                    ISC_REQ_MUTUAL_AUTH | ISC_REQ_USE_SUPPLIED_CREDS | ISC_REQ_ALLOCATE_MEMORY |
-                       ISC_REQ_CONNECTION | ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY |
+                       ISC_REQ_CONNECTION | ISC_REQ_DATAGRAM | ISC_REQ_EXTENDED_ERROR | ISC_REQ_INTEGRITY |
                        ISC_REQ_MANUAL_CRED_VALIDATION,
                    ISC_REQ_EXTENDED_ERROR },
   server_flags = { ASC_RET_REPLAY_DETECT | ASC_RET_SEQUENCE_DETECT | ASC_RET_CONFIDENTIALITY | ASC_RET_STREAM,
-                   ASC_REQ_ALLOCATE_MEMORY | ASC_REQ_CONNECTION | ASC_REQ_EXTENDED_ERROR | ASC_REQ_INTEGRITY |
-                       ASC_REQ_SESSION_TICKET,
+                   ASC_REQ_ALLOCATE_MEMORY | ASC_REQ_CONNECTION | ASC_REQ_DATAGRAM | ASC_REQ_EXTENDED_ERROR |
+                       ASC_REQ_INTEGRITY | ASC_REQ_SESSION_TICKET,
                    ASC_REQ_EXTENDED_ERROR };
 
 struct step
@@ -71,7 +71,18 @@ static SECURITY_STATUS answer(struct context *context, struct step *step, SECURI
     if (session_output(context->session).size) context->answered = TRUE;
     session_output_taken(context->session);
     handshake_input_extra(step->input, step->rest.size);
-    return status;
+    if (!context->datagram || !session_output(context->session).size) return status;
+    context->flight.waiting = TRUE;
+    context->flight.status = status;
+    return SEC_I_MESSAGE_FRAGMENT;
+}
+
+/* The next datagram of a flight. Input is not looked at meanwhile: what was in it will be said again. */
+static SECURITY_STATUS answer_flight(struct context *context, struct step *step)
+{
+    context->flight.waiting = FALSE;
+    step->rest.size = 0;
+    return answer(context, step, context->flight.status);
 }
 
 /* Makes the program call DecryptMessage when data waits for it. */
@@ -80,7 +91,7 @@ static void lure(struct context *context, struct step *step)
     struct interleaved *interleaved = &context->interleaved;
     struct span given = step->input->received;
 
-    if (!session_interleaved(context->session).size || step->rest.size) return;
+    if (context->datagram || !session_interleaved(context->session).size || step->rest.size) return;
     interleaved->lure_size = min(given.size, sizeof(interleaved->lure));
     memcpy(interleaved->lure, given.data + given.size - interleaved->lure_size, interleaved->lure_size);
     step->rest.data = given.data + given.size - interleaved->lure_size;
@@ -171,14 +182,23 @@ static void report_handshake(const struct context *context)
 
 /* --- steps ---------------------------------------------------------------------------------------------- */
 
+static SECURITY_STATUS proceed(struct context *context, struct step *step)
+{
+    struct span datagram = step->rest;
+
+    if (!context->datagram) return session_handshake(context->session, &step->rest);
+    step->rest.size = 0;
+    return session_handshake_datagram(context->session, datagram);
+}
+
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)
 {
-    SECURITY_STATUS status = session_handshake(context->session, &step->rest);
+    SECURITY_STATUS status = proceed(context, step);
 
     switch (status)
     {
     case SEC_E_INCOMPLETE_MESSAGE:
-        return incomplete(step);
+        return context->datagram ? answer(context, step, status) : incomplete(step);
     case SEC_I_INCOMPLETE_CREDENTIALS:
         return ask_for_certificate(context, step);
     case SEC_I_CONTINUE_NEEDED:
@@ -219,7 +239,7 @@ static SECURITY_STATUS read_messages(struct context *context, struct step *step)
  * comes. */
 static SECURITY_STATUS request(struct context *context, struct step *step)
 {
-    BOOL modern = session_facts(context->session)->version >= 0x0304;
+    BOOL modern = session_facts(context->session)->tls13;
     SECURITY_STATUS status;
 
     if (modern && !(step->requirements & ASC_REQ_MUTUAL_AUTH)) return answer(context, step, SEC_E_OK);
@@ -235,8 +255,7 @@ static SECURITY_STATUS request(struct context *context, struct step *step)
 /* A server that has asked, and is given what came. Data in front is left over: DecryptMessage reads it. */
 static SECURITY_STATUS await(struct context *context, struct step *step)
 {
-    BOOL awaits =
-        session_facts(context->session)->version < 0x0304 || session_awaits_certificate(context->session);
+    BOOL awaits = !session_facts(context->session)->tls13 || session_awaits_certificate(context->session);
     struct span rest = step->rest, record;
 
     if (!awaits) context->requested = FALSE;
@@ -263,6 +282,24 @@ static void skip_message(struct context *context, struct step *step)
     context->message_size = 0;
 }
 
+/* Over datagrams: the peer has not heard the end of the handshake (DecryptMessage said
+ * SEC_E_UNFINISHED_CONTEXT_DELETED), or a server wants another one. */
+static SECURITY_STATUS step_established_datagram(struct context *context, struct step *step)
+{
+    struct span datagram = step->rest;
+    SECURITY_STATUS status;
+
+    context->message_waiting = FALSE;
+    if (session_pending(context->session) == SESSION_PENDING_RENEGOTIATION)
+    {
+        step->rest.size = 0;
+        return renegotiate(context, step);
+    }
+    step->rest.size = 0;
+    if ((status = session_repeat(context->session, datagram))) return answer_failure(context, step, status);
+    return answer(context, step, SEC_E_OK);
+}
+
 /*
  * After the handshake. A program comes here because DecryptMessage said SEC_I_RENEGOTIATE, with the record
  * that said so, or with what it found after it: nothing, an empty token, or records, data among them.
@@ -272,6 +309,8 @@ static SECURITY_STATUS step_established(struct context *context, struct step *st
 {
     BOOL asked = context->message_waiting;
     SECURITY_STATUS status;
+
+    if (context->datagram) return step_established_datagram(context, step);
 
     if (asked) skip_message(context, step);
     if ((status = read_messages(context, step))) return answer_failure(context, step, status);
@@ -295,7 +334,7 @@ static SECURITY_STATUS step_established(struct context *context, struct step *st
         {
             if (!step->input->received.size) return request(context, step);
         }
-        else if (!step->input->token && session_facts(context->session)->version < 0x0304)
+        else if (!step->input->token && !session_facts(context->session)->tls13)
             return renegotiate(context, step);
         break;
     }
@@ -307,6 +346,7 @@ static SECURITY_STATUS step_shut_down(struct context *context, struct step *step
 {
     SECURITY_STATUS status;
 
+    if (context->datagram) return step_established_datagram(context, step);
     if (!context->message_waiting) return incomplete(step);
     if ((status = read_messages(context, step))) return answer_failure(context, step, status);
     context->message_waiting = FALSE;
@@ -347,10 +387,18 @@ static SECURITY_STATUS make_step(struct context *context, struct step *step)
     SECURITY_STATUS status;
 
     if (context->held.waiting) return answer_held(context, step);
+    if (context->flight.waiting) return answer_flight(context, step);
     if (context->client.waiting) resume(context, step);
     if (context->order.waiting) return step_order(context, step);
     if ((status = context_offer_protocols(context, step->input))) return status;
     return steps[context->state](context, step);
+}
+
+ULONG context_attributes(BOOL server, ULONG requirements)
+{
+    const struct flags *flags = server ? &server_flags : &client_flags;
+
+    return flags->always | (requirements & flags->echoed);
 }
 
 SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct handshake_input *input,
@@ -362,7 +410,7 @@ SECURITY_STATUS context_step(struct context *context, ULONG requirements, struct
     SECURITY_STATUS status;
 
     context->requirements = requirements;
-    *attributes = flags->always | (requirements & flags->echoed);
+    *attributes = context_attributes(context->server, requirements);
     status = make_step(context, &step);
     /* A server that asked is told whether the client has shown who it is. */
     if (context->server && !status && requirements & ASC_REQ_MUTUAL_AUTH &&

@@ -166,6 +166,28 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
     return SEC_E_OK;
 }
 
+/* A datagram may hold several records. What is wrong with one of them is no end: the datagram is to be thrown away.
+ * Needs receive_lock. */
+static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_message *message)
+{
+    struct span given = { message->header->pvBuffer, message->header->cbBuffer }, record;
+    struct opened_record opened = { NULL, 0 };
+    SECURITY_STATUS status;
+
+    if (!datagram_take(&given, &record)) return SEC_E_INVALID_TOKEN;
+    AcquireSRWLockExclusive(&context->send_lock);
+    status = session_open_datagram(context->session, message->header->pvBuffer, record.size, &opened);
+    if (status == SEC_I_CONTINUE_NEEDED) status = session_process_datagram(context->session, record);
+    if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
+    if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
+    if (FAILED(status) && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE &&
+        status != SEC_E_UNFINISHED_CONTEXT_DELETED)
+        context_fail(context, status);
+    ReleaseSRWLockExclusive(&context->send_lock);
+    if (!FAILED(status)) report_layout(context, message, record.size, &opened);
+    return status;
+}
+
 /* Needs receive_lock. */
 static SECURITY_STATUS decrypt(struct context *context, struct stream_message *message)
 {
@@ -179,6 +201,7 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
     if (context->state == CONTEXT_RENEGOTIATING ||
         session_pending(context->session) != SESSION_PENDING_NOTHING)
         return SEC_E_CONTEXT_EXPIRED;
+    if (context->datagram) return decrypt_datagram(context, message);
     if (session_interleaved(context->session).size) return deliver(context, message);
 
     status = record_take(&given, &record);

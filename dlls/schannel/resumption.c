@@ -1,8 +1,9 @@
 /*
  * Resumption: what is kept of finished handshakes, so that later ones are shorter.
  *
- * Whose session it is, is part of the key: of a server the profile and whether the client was asked for a
- * certificate; of a client the name, the profile, who validated the server, and the place. A ticket of
+ * Whose session it is, is part of the key: of a server the profile, whether the client was asked for a
+ * certificate, and the transport; of a client the name, the profile, who validated the server, the transport, and the
+ * place. A ticket of
  * TLS 1.3 is used once (RFC 8446, C.4), so a client has several places for a name and takes out what it uses.
  */
 #include "resumption.h"
@@ -39,7 +40,7 @@ static struct span server_key(const struct resumption *resumption, gnutls_datum_
     struct span span = { key->bytes, sizeof(ULONG64) + 1 + size };
 
     memcpy(key->bytes, &resumption->profile->id, sizeof(ULONG64));
-    key->bytes[sizeof(ULONG64)] = resumption->asks != 0;
+    key->bytes[sizeof(ULONG64)] = (uint8_t)((resumption->asks != 0) | (resumption->datagram != 0) << 1);
     memcpy(key->bytes + sizeof(ULONG64) + 1, id.data, size);
     return span;
 }
@@ -129,7 +130,8 @@ static struct span client_key(const struct resumption *resumption, unsigned plac
 
     memcpy(key->bytes, resumption->name, RESUMPTION_NAME_SIZE);
     memcpy(key->bytes + RESUMPTION_NAME_SIZE, &resumption->profile->id, sizeof(ULONG64));
-    key->bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64)] = resumption->by_caller != 0;
+    key->bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64)] =
+        (uint8_t)((resumption->by_caller != 0) | (resumption->datagram != 0) << 1);
     key->bytes[RESUMPTION_NAME_SIZE + sizeof(ULONG64) + 1] = (uint8_t)place;
     return span;
 }

@@ -20,6 +20,7 @@ struct resumption
 {
     const struct profile *profile;
     BOOL server;
+    BOOL datagram; /* DTLS: its sessions are none of TLS */
     BOOL asks;                          /* a server: the client was asked for a certificate */
     BOOL forget;                        /* nothing is kept of this session */
     BOOL named;                         /* a client: there is a name to keep it under */

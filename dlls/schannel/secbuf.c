@@ -18,15 +18,16 @@ static BOOL desc_is_sound(const SecBufferDesc *desc)
     return desc->pBuffers || !desc->cBuffers;
 }
 
-/* A number of bytes in this machine's order, then as many bytes: SEC_PRESHAREDKEY and its like. */
-static BOOL take_sized(const SecBuffer *buffer, struct span *bytes)
+/* A number of bytes in this machine's order, itself of `width` bytes, then as many bytes: SEC_PRESHAREDKEY and its
+ * like. */
+static BOOL take_sized(const SecBuffer *buffer, size_t width, struct span *bytes)
 {
     struct span all = { buffer->pvBuffer, buffer->cbBuffer };
     struct span number;
-    USHORT size;
+    USHORT size = 0;
 
-    if (!buffer->pvBuffer || !span_take(&all, sizeof(size), &number)) return FALSE;
-    memcpy(&size, number.data, sizeof(size));
+    if (!buffer->pvBuffer || !span_take(&all, width, &number)) return FALSE;
+    memcpy(&size, number.data, width); /* this machine begins with the low byte */
     return span_take(&all, size, bytes);
 }
 
@@ -56,10 +57,24 @@ SECURITY_STATUS handshake_input_parse(SecBufferDesc *desc, BOOL continuing, stru
             if (!input->application_protocols) input->application_protocols = buffer;
             break;
         case SECBUFFER_PRESHARED_KEY:
-            if (!take_sized(buffer, &input->psk)) return SEC_E_INVALID_TOKEN;
+            if (!take_sized(buffer, sizeof(USHORT), &input->psk)) return SEC_E_INVALID_TOKEN;
             break;
         case SECBUFFER_PRESHARED_KEY_IDENTITY:
-            if (!take_sized(buffer, &input->psk_identity)) return SEC_E_INVALID_TOKEN;
+            if (!take_sized(buffer, sizeof(USHORT), &input->psk_identity)) return SEC_E_INVALID_TOKEN;
+            break;
+        case SECBUFFER_SRTP_PROTECTION_PROFILES:
+            if (!take_sized(buffer, sizeof(USHORT), &input->srtp_profiles)) return SEC_E_INVALID_TOKEN;
+            break;
+        case SECBUFFER_SRTP_MASTER_KEY_IDENTIFIER:
+            if (!take_sized(buffer, sizeof(UCHAR), &input->srtp_identifier)) return SEC_E_INVALID_TOKEN;
+            break;
+        case SECBUFFER_DTLS_MTU:
+            if (!buffer->pvBuffer || buffer->cbBuffer < sizeof(input->mtu)) return SEC_E_INVALID_TOKEN;
+            memcpy(&input->mtu, buffer->pvBuffer, sizeof(input->mtu));
+            break;
+        case SECBUFFER_EXTRA:
+            if (buffer->cbBuffer && !buffer->pvBuffer) return SEC_E_INVALID_TOKEN;
+            if (!input->address) input->address = buffer;
             break;
         default:
             break;

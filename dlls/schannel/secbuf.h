@@ -21,6 +21,12 @@ struct handshake_input
     struct span received;                   /* what token holds */
     const SecBuffer *application_protocols; /* or NULL */
     struct span psk, psk_identity;          /* PRESHARED_KEY and _IDENTITY, without their sizes; or empty */
+
+    /* Of DTLS. */
+    const SecBuffer *address;    /* EXTRA: the client's, for the cookie; or NULL */
+    USHORT mtu;                  /* DTLS_MTU; 0: not given */
+    struct span srtp_profiles;   /* SRTP_PROTECTION_PROFILES, without its size */
+    struct span srtp_identifier; /* SRTP_MASTER_KEY_IDENTIFIER, without its size */
 };
 
 /*

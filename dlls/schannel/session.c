@@ -65,9 +65,21 @@ static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
     return (ssize_t)taken.size;
 }
 
+/* The records in front that make a datagram; one that is larger than the MTU goes alone. */
+static size_t datagram_size(const struct session *session)
+{
+    struct span rest = { session->output.data, session->output.size }, record;
+    size_t size = 0;
+
+    while (datagram_take(&rest, &record) && (!size || size + record.size <= session->mtu)) size += record.size;
+    return size;
+}
+
 struct span session_output(const struct session *session)
 {
     struct span output = { session->output.data, session->output.size };
+
+    if (session->transport == TRANSPORT_DATAGRAM) output.size = datagram_size(session);
     return output;
 }
 
@@ -92,8 +104,17 @@ void session_interleaved_taken(struct session *session, size_t size)
 
 void session_output_taken(struct session *session)
 {
-    free(session->output.data);
-    memset(&session->output, 0, sizeof(session->output));
+    struct bytes *output = &session->output;
+    size_t size = session_output(session).size;
+
+    if (size < output->size)
+    {
+        memmove(output->data, output->data + size, output->size - size);
+        output->size -= size;
+        return;
+    }
+    free(output->data);
+    memset(output, 0, sizeof(*output));
 }
 
 SECURITY_STATUS record_take(struct span *input, struct span *record)
@@ -120,6 +141,12 @@ SECURITY_STATUS record_take_first(const struct profile *profile, struct span *in
     length = (size_t)(input->data[0] & 0x7f) << 8 | input->data[1];
     if (length < SSL2_HELLO_MIN) return SEC_E_ILLEGAL_MESSAGE;
     return span_take(input, 2 + length, record) ? SEC_E_OK : SEC_E_INCOMPLETE_MESSAGE;
+}
+
+BOOL datagram_take(struct span *datagram, struct span *record)
+{
+    if (datagram->size < DATAGRAM_HEADER_SIZE) return FALSE;
+    return span_take(datagram, DATAGRAM_HEADER_SIZE + ((size_t)datagram->data[11] << 8 | datagram->data[12]), record);
 }
 
 size_t record_missing(struct span part)
@@ -347,6 +374,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH | GNUTLS_KEY_SHARE_TOP |
                      GNUTLS_NO_AUTO_REKEY |
                      (config->status_request || config->server ? 0 : GNUTLS_NO_STATUS_REQUEST) |
+                     (config->transport == TRANSPORT_DATAGRAM ? GNUTLS_DATAGRAM : 0) |
                      (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
     enum side side = config->server ? SIDE_SERVER : SIDE_CLIENT;
     const struct profile *profile = config->profile;
@@ -361,6 +389,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     session->transport = config->transport;
     session->split = config->split;
     session->resumption.profile = profile;
+    session->resumption.datagram = config->transport == TRANSPORT_DATAGRAM;
     session->verify = config->verify;
     session->choose = config->choose;
     session->owner = config->owner;
@@ -376,6 +405,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     if ((status = config->server ? prepare_server(session, config) : prepare_client(session, config)))
         goto done;
     if (profile->psk && (status = prepare_psk(session, config))) goto done;
+    if (config->transport == TRANSPORT_DATAGRAM && (status = session_prepare_datagrams(session, config))) goto done;
     if ((status = session_offer_protocols(session, config->application_protocols))) goto done;
 
     *out = session;
@@ -415,6 +445,7 @@ void session_take_over(struct session *session)
 {
     const struct session_facts *facts = &session->facts;
 
+    if (session->transport == TRANSPORT_DATAGRAM) return; /* GnuTLS protects those */
     protection_take_over(&session->sending, session->tls, FALSE, facts->suite, facts->version);
     protection_take_over(&session->receiving, session->tls, TRUE, facts->suite, facts->version);
 }
@@ -510,6 +541,19 @@ static SECURITY_STATUS judge_agreement(struct session *session)
     return SEC_E_OK;
 }
 
+SECURITY_STATUS session_finish_handshake(struct session *session)
+{
+    SECURITY_STATUS status;
+
+    session->pending = SESSION_PENDING_NOTHING;
+    session_learn_facts(session);
+    if (!session->server && !session->facts.tls13) resumption_keep(&session->resumption, session->tls);
+    if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
+    if ((status = judge_agreement(session))) return status;
+    session_take_over(session);
+    return SEC_E_OK;
+}
+
 SECURITY_STATUS session_handshake(struct session *session, struct span *input)
 {
     size_t size = input->size, spoken = session->output.size;
@@ -560,14 +604,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
         }
         if (!session_give_record(session, record)) return session_fail(session, GNUTLS_E_HANDSHAKE_TOO_LARGE);
     }
-    session->pending = SESSION_PENDING_NOTHING;
-    session_learn_facts(session);
-    if (!session->server && session->facts.version < 0x0304)
-        resumption_keep(&session->resumption, session->tls);
-    if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
-    if ((status = judge_agreement(session))) return status;
-    session_take_over(session);
-    return SEC_E_OK;
+    return session_finish_handshake(session);
 }
 
 SECURITY_STATUS session_request_renegotiation(struct session *session, BOOL certificate)

@@ -9,6 +9,7 @@
 #define SCHANNEL_SESSION_H
 
 #include "windows_sspi.h"
+#include "cookie.h"
 #include "identity.h"
 #include "profile.h"
 #include "span.h"
@@ -19,6 +20,11 @@
 #define RECORD_DATA_MAX     16384   /* of application data in one record, Windows' cbMaximumMessage */
 #define RECORD_FRAGMENT_MAX 18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
 #define MESSAGE_MAX         0x20000 /* of the records a handshake message, or warnings in between, may take */
+
+#define DATAGRAM_HEADER_SIZE 13 /* of every DTLS record */
+#define DATAGRAM_MTU_MIN     200
+#define DATAGRAM_MTU_MAX     65535
+#define DATAGRAM_MTU_DEFAULT 1096 /* Windows' (Microsoft: SecBuffer, SECBUFFER_DTLS_MTU) */
 
 #define KEY_RECORDS_MAX     0x400000 /* records, not bytes: far below AES-GCM's 2^24.5 (RFC 8446, 5.5) */
 #define INTERLEAVED_MAX                                                                                      \
@@ -36,6 +42,10 @@ SECURITY_STATUS record_take(struct span *input, struct span *record);
 /* The same for the first record a server gets, which may be an SSL 2.0 ClientHello that asks for version 3
  * (RFC 5246, E.2), if the profile reads that. */
 SECURITY_STATUS record_take_first(const struct profile *profile, struct span *input, struct span *record);
+
+/* Cuts a whole record of DTLS off the front of a datagram. FALSE: what is left is none, and the rest of the datagram
+ * is lost with it. */
+BOOL datagram_take(struct span *datagram, struct span *record);
 
 /* How many bytes a part of a record wants: those of its header first, then the rest. */
 size_t record_missing(struct span part);
@@ -58,6 +68,12 @@ struct session_config
 
     /* A pre-shared key and its name, for a profile that wants them; copied. */
     struct span psk, psk_identity;
+
+    /* Of DTLS. */
+    unsigned mtu;                /* of datagrams: DATAGRAM_MTU_MIN to _MAX */
+    const struct cookie *cookie; /* of a server: what its client has brought */
+    struct span srtp_profiles;   /* SRTPProtectionProfiles, two bytes each (RFC 5764, 4.1.1); unknown ones are left out */
+    struct span srtp_identifier; /* the master key's */
 
     /* Of a server. */
     BOOL server;
@@ -94,7 +110,13 @@ void session_destroy(struct session *session); /* NULL is fine */
  */
 SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 
-/* What the session has to say to the peer: valid until the session is used again; taken: forget it. */
+/* The same for DTLS: a datagram, or nothing, and then what was said last is said again; so it is when the datagram is
+ * one the peer has said before. SEC_E_INCOMPLETE_MESSAGE: that was a part of what the peer has to say, or nothing of
+ * use; datagrams always count as read. */
+SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram);
+
+/* What the session has to say to the peer, in DTLS the next datagram of it: valid until the session is used again;
+ * taken: forget that. */
 struct span session_output(const struct session *session);
 void session_output_taken(struct session *session);
 
@@ -180,6 +202,25 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
  */
 SECURITY_STATUS session_process(struct session *session, struct span record);
 
+/*
+ * The same two for a record of DTLS. Nothing but a close or an alert ends anything: SEC_E_MESSAGE_ALTERED: the record
+ * was changed; SEC_E_OUT_OF_SEQUENCE: it came a second time, or far too late; SEC_E_UNFINISHED_CONTEXT_DELETED: the
+ * peer has not heard our last flight, and session_repeat says it again.
+ */
+SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
+                                      struct opened_record *opened);
+SECURITY_STATUS session_process_datagram(struct session *session, struct span record);
+
+/* Says the last flight again, in the output, if the datagram asks for it. */
+SECURITY_STATUS session_repeat(struct session *session, struct span datagram);
+
+/* The MTU from now on. */
+void session_set_mtu(struct session *session, unsigned mtu);
+unsigned session_mtu(const struct session *session);
+
+/* The SRTP profile agreed on, 0: none; and the identifier of the master key, which is borrowed. */
+USHORT session_srtp_profile(const struct session *session, struct span *identifier);
+
 /* TRUE when the record, which is left as it is, holds handshake messages: session_process will read them. */
 BOOL session_holds_message(struct session *session, struct span record);
 
@@ -202,7 +243,8 @@ SECURITY_STATUS session_answer(struct session *session);
 struct session_facts
 {
     DWORD protocol;            /* one SP_PROT_* bit of this side */
-    USHORT version;            /* on the wire: 0x0303 is TLS 1.2 */
+    USHORT version;            /* on the wire: 0x0303 is TLS 1.2, 0xfefd DTLS 1.2 */
+    BOOL tls13;
     const struct suite *suite; /* NULL: one without a row */
     USHORT group;              /* IANA, 0: none */
     USHORT exchange_bits;      /* size of the exchange key, 0 where a certificate's key is it */

@@ -17,6 +17,8 @@ static const struct
     { GNUTLS_TLS1_1, SP_PROT_TLS1_1, 0x0302 },
     { GNUTLS_TLS1_0, SP_PROT_TLS1_0, 0x0301 },
     { GNUTLS_SSL3,   SP_PROT_SSL3,   0x0300 },
+    { GNUTLS_DTLS1_2, SP_PROT_DTLS1_2, 0xfefd },
+    { GNUTLS_DTLS1_0, SP_PROT_DTLS1_0, 0xfeff },
     /* clang-format on */
 };
 
@@ -34,6 +36,7 @@ void session_learn_facts(struct session *session)
         if (versions[i].gnutls != version) continue;
         facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
         facts->version = versions[i].version;
+        facts->tls13 = version == GNUTLS_TLS1_3;
     }
     if (group)
     {

@@ -80,7 +80,7 @@ SECURITY_STATUS session_seal(struct session *session, struct record_layout *layo
     if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
     if (!session->sending.aead) return seal_through_gnutls(session, layout);
     status = protection_seal(&session->sending, layout);
-    if (!status && session->facts.version >= 0x0304 && session->sending.sequence >= KEY_RECORDS_MAX)
+    if (!status && session->facts.tls13 && session->sending.sequence >= KEY_RECORDS_MAX)
         status = append_key_update(session, layout, room);
     return status;
 }
@@ -139,7 +139,7 @@ BOOL session_holds_message(struct session *session, struct span record)
     BOOL holds = FALSE;
     uint8_t *copy;
 
-    if (session->facts.version < 0x0304) return record.data[0] == CONTENT_HANDSHAKE;
+    if (!session->facts.tls13) return record.data[0] == CONTENT_HANDSHAKE;
     if (!session->receiving.aead || !(copy = malloc(record.size))) return FALSE;
     memcpy(copy, record.data, record.size);
     /* What cannot be opened is left to DecryptMessage, which says so. */

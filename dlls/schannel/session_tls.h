@@ -44,6 +44,9 @@ struct session
     struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
     unsigned issuer_count;
 
+    unsigned mtu; /* DTLS: of what we send */
+    uint64_t newest, seen; /* DTLS: the newest record read, with its epoch, and a bit for each of the 64 up to it */
+
     enum session_pending pending;
     BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
     BOOL ticket_came;
@@ -71,6 +74,12 @@ void session_take_over(struct session *session);
 
 /* Lets GnuTLS read a record. FALSE: a message has become too large. */
 BOOL session_give_record(struct session *session, struct span record);
+
+/* A finished handshake, on both transports: what was agreed on is learned and judged. */
+SECURITY_STATUS session_finish_handshake(struct session *session);
+
+/* What a new session of DTLS needs besides. */
+SECURITY_STATUS session_prepare_datagrams(struct session *session, const struct session_config *config);
 
 /* The end: the reason for the caller, and the alert for the peer in the output. */
 SECURITY_STATUS session_fail(struct session *session, int error);

@@ -108,7 +108,7 @@ const struct suite *suite_of_name(const char *name)
 struct record_sizes suite_record_sizes(const struct suite *suite, DWORD protocol)
 {
     const struct suite_cipher *cipher = suite->cipher;
-    struct record_sizes sizes = { 5, cipher->tag };
+    struct record_sizes sizes = { protocol & (SP_PROT_DTLS1_0 | SP_PROT_DTLS1_2) ? 13 : 5, cipher->tag };
 
     if (protocol & SP_PROT_TLS1_3)
     {

@@ -1,0 +1,239 @@
+/*
+ * A session over datagrams: DTLS 1.0 and 1.2 (RFC 4347, RFC 6347).
+ *
+ * The program keeps the clock. GnuTLS's own is set so that it never runs out by itself, and a call without input, or
+ * with a flight that the peer says again, makes it (gnutls_dtls_retransmit, deps/patches). Records are given to GnuTLS
+ * one by one: it drops all that follows, in the same datagram, a record it cannot use.
+ *
+ * What GnuTLS writes gathers in the output, record by record; session_output packs them into datagrams. Data is
+ * protected by GnuTLS; whether a record came before is also counted here, because GnuTLS passes over such records and
+ * bad ones without a word, and programs are told which it was.
+ */
+#include "session_tls.h"
+#include "log.h"
+#include <gnutls/dtls.h>
+
+#define NEVER_BY_ITSELF 59999      /* milliseconds to a retransmission; GnuTLS doubles it modulo a minute */
+#define NO_END          0x7fffffff /* milliseconds for a whole handshake */
+#define DATA_MTU        16384      /* for data, which nobody cuts: as much as GnuTLS takes */
+
+static int has_input(gnutls_transport_ptr_t pointer, unsigned ms)
+{
+    (void)ms;
+    return ((struct session *)pointer)->input.size != 0;
+}
+
+/* The profiles GnuTLS knows (RFC 5764, 4.1.2); programs offer others too. */
+static SECURITY_STATUS offer_srtp(struct session *session, struct span profiles, struct span identifier)
+{
+    BOOL any = FALSE;
+    uint32_t profile;
+
+    while (span_take_number(&profiles, 2, &profile))
+    {
+        if (gnutls_srtp_set_profile(session->tls, (gnutls_srtp_profile_t)profile) < 0)
+            WARN("SRTP profile %#x is left out\n", profile);
+        else
+            any = TRUE;
+    }
+    if (profiles.size) return SEC_E_INVALID_TOKEN;
+    if (any && identifier.size)
+    {
+        gnutls_datum_t mki = { (unsigned char *)identifier.data, (unsigned)identifier.size };
+
+        if (gnutls_srtp_set_mki(session->tls, &mki) < 0) return SEC_E_INVALID_TOKEN;
+    }
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS session_prepare_datagrams(struct session *session, const struct session_config *config)
+{
+    gnutls_transport_set_pull_timeout_function(session->tls, has_input);
+    gnutls_dtls_set_timeouts(session->tls, NEVER_BY_ITSELF, NO_END);
+    session_set_mtu(session, config->mtu);
+    if (config->cookie)
+    {
+        gnutls_dtls_prestate_st state = { config->cookie->record_sequence, config->cookie->message_received,
+                                          config->cookie->message_sent };
+
+        gnutls_dtls_prestate_set(session->tls, &state);
+    }
+    return offer_srtp(session, config->srtp_profiles, config->srtp_identifier);
+}
+
+void session_set_mtu(struct session *session, unsigned mtu)
+{
+    session->mtu = mtu;
+    gnutls_dtls_set_mtu(session->tls, session->facts.suite ? DATA_MTU : mtu);
+}
+
+unsigned session_mtu(const struct session *session)
+{
+    return session->mtu;
+}
+
+USHORT session_srtp_profile(const struct session *session, struct span *identifier)
+{
+    gnutls_srtp_profile_t profile;
+    gnutls_datum_t mki = { NULL, 0 };
+
+    if (gnutls_srtp_get_selected_profile(session->tls, &profile) < 0) return 0;
+    if (gnutls_srtp_get_mki(session->tls, &mki) < 0) mki.size = 0;
+    identifier->data = mki.data;
+    identifier->size = mki.size;
+    return (USHORT)profile;
+}
+
+/* --- handshake ------------------------------------------------------------------------------------------ */
+
+/* The handshake is over: the epoch of what comes from now on. */
+static void begin_epoch(struct session *session)
+{
+    uint8_t sequence[8];
+    unsigned i;
+
+    session->newest = session->seen = 0;
+    if (gnutls_record_get_state(session->tls, TRUE, NULL, NULL, NULL, sequence) < 0) return;
+    for (i = 0; i < 2; i++) session->newest = session->newest << 8 | sequence[i];
+    session->newest <<= 48;
+}
+
+SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram)
+{
+    size_t spoken = session->output.size;
+    struct span record = { NULL, 0 };
+    SECURITY_STATUS status;
+    int error;
+
+    session->pending = SESSION_PENDING_NOTHING;
+    gnutls_dtls_set_mtu(session->tls, session->mtu);
+    gnutls_dtls_retransmit(session->tls);
+    do
+    {
+        if (datagram.size && !datagram_take(&datagram, &record)) break;
+        session->input = record;
+        do error = gnutls_handshake(session->tls);
+        while (error == GNUTLS_E_WARNING_ALERT_RECEIVED && session->warnings++ < 8);
+        session->input.size = 0;
+        if (!error)
+        {
+            if ((status = session_finish_handshake(session))) return status;
+            gnutls_dtls_set_mtu(session->tls, DATA_MTU);
+            session->facts.maximum_message = min(gnutls_dtls_get_data_mtu(session->tls), RECORD_DATA_MAX);
+            begin_epoch(session);
+            return SEC_E_OK;
+        }
+        if (!session_wants_more(error)) return session_fail(session, error);
+        if (session->choosing)
+        {
+            session->choosing = FALSE;
+            return SEC_I_INCOMPLETE_CREDENTIALS;
+        }
+    } while (datagram.size);
+    return session->output.size == spoken ? SEC_E_INCOMPLETE_MESSAGE : SEC_I_CONTINUE_NEEDED;
+}
+
+/* --- records -------------------------------------------------------------------------------------------- */
+
+static uint64_t number_of(struct span record)
+{
+    uint64_t number = 0;
+    unsigned i;
+
+    for (i = 3; i < 11; i++) number = number << 8 | record.data[i];
+    return number;
+}
+
+/* Epoch and sequence number are those of a record that has not been read yet (RFC 6347, 4.1.2.6). */
+static BOOL is_new(const struct session *session, uint64_t number)
+{
+    if (number >> 48 != session->newest >> 48) return FALSE;
+    if (number > session->newest) return TRUE;
+    return session->newest - number < 64 && !(session->seen >> (session->newest - number) & 1);
+}
+
+static void remember(struct session *session, uint64_t number)
+{
+    if (number > session->newest)
+    {
+        session->seen = number - session->newest < 64 ? session->seen << (number - session->newest) : 0;
+        session->newest = number;
+    }
+    session->seen |= (uint64_t)1 << (session->newest - number);
+}
+
+/* Who has said the last flight says it again when the peer has not heard it. */
+static BOOL spoke_last(const struct session *session)
+{
+    return session->server ? !session->facts.resumed : session->facts.resumed;
+}
+
+SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
+                                      struct opened_record *opened)
+{
+    struct span span = { record, size };
+    uint64_t number = number_of(span);
+    struct record_sizes sizes = session_record_sizes(session);
+    unsigned dropped = gnutls_record_get_discarded(session->tls);
+    ssize_t received;
+
+    if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
+    if (!is_new(session, number)) return SEC_E_OUT_OF_SEQUENCE;
+    session->input = span;
+    opened->data = record + min(sizes.header, size);
+    received = gnutls_record_recv(session->tls, opened->data, size - min(sizes.header, size));
+    session->input.size = 0;
+    opened->size = received > 0 ? (size_t)received : 0;
+    if (received < 0 && !session_wants_more((int)received)) return session_fail(session, (int)received);
+    if (gnutls_record_get_discarded(session->tls) != dropped) return SEC_E_MESSAGE_ALTERED;
+    remember(session, number);
+    return SEC_E_OK;
+}
+
+/* Alerts, and a client's HelloRequest. Only what was protected counts. */
+SECURITY_STATUS session_process_datagram(struct session *session, struct span record)
+{
+    BOOL message = record.data[0] == CONTENT_HANDSHAKE || record.data[0] == CONTENT_CHANGE_CIPHER_SPEC;
+    uint8_t data[1];
+    ssize_t received;
+
+    if (message && spoke_last(session)) return SEC_E_UNFINISHED_CONTEXT_DELETED;
+    if (record.data[0] == CONTENT_CHANGE_CIPHER_SPEC || number_of(record) >> 48 != session->newest >> 48)
+        return SEC_E_OUT_OF_SEQUENCE;
+    session->input = record;
+    received = gnutls_record_recv(session->tls, data, sizeof(data));
+    session->input.size = 0;
+    if (!received) return SEC_I_CONTEXT_EXPIRED;
+    if (received == GNUTLS_E_REHANDSHAKE)
+    {
+        session->pending = SESSION_PENDING_RENEGOTIATION;
+        return SEC_I_RENEGOTIATE;
+    }
+    if (received == GNUTLS_E_WARNING_ALERT_RECEIVED) return SEC_E_OK;
+    return received > 0 || session_wants_more((int)received) ? SEC_E_OUT_OF_SEQUENCE
+                                                             : session_fail(session, (int)received);
+}
+
+SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
+{
+    struct span record;
+    uint8_t data[1];
+    ssize_t received;
+
+    gnutls_dtls_set_mtu(session->tls, session->mtu);
+    gnutls_dtls_retransmit(session->tls);
+    while (datagram_take(&datagram, &record))
+    {
+        if (record.data[0] != CONTENT_HANDSHAKE || number_of(record) >> 48 != session->newest >> 48) continue;
+        session->input = record;
+        received = gnutls_record_recv(session->tls, data, sizeof(data));
+        session->input.size = 0;
+        /* A client that wants a new handshake is not given one. */
+        if (received == GNUTLS_E_REHANDSHAKE)
+            gnutls_alert_send(session->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+        else if (received < 0 && !session_wants_more((int)received))
+            return session_fail(session, (int)received);
+    }
+    gnutls_dtls_set_mtu(session->tls, DATA_MTU);
+    return SEC_E_OK;
+}
