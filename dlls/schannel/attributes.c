@@ -3,6 +3,7 @@
  */
 #include "context.h"
 #include "certificates.h"
+#include "chain.h"
 #include "log.h"
 #include "package.h"
 
@@ -434,45 +435,20 @@ static SECURITY_STATUS query_unique_bindings(struct context *context, void *buff
     return size ? make_bindings("tls-unique:", value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* The hash of a certificate's signature; MD5 and SHA-1 are replaced by SHA-256 (RFC 5929, 4.1). */
-static const struct
-{
-    const char *signature;
-    ALG_ID hash;
-} endpoint_hashes[] = {
-    /* clang-format off */
-    { szOID_RSA_MD5RSA,           CALG_SHA_256 },
-    { szOID_RSA_SHA1RSA,          CALG_SHA_256 },
-    { szOID_RSA_SHA256RSA,        CALG_SHA_256 },
-    { szOID_RSA_SHA384RSA,        CALG_SHA_384 },
-    { szOID_RSA_SHA512RSA,        CALG_SHA_512 },
-    { "1.2.840.10045.4.1",        CALG_SHA_256 }, /* ecdsa-with-SHA1 */
-    { "1.2.840.10045.4.3.2",      CALG_SHA_256 },
-    { "1.2.840.10045.4.3.3",      CALG_SHA_384 },
-    { "1.2.840.10045.4.3.4",      CALG_SHA_512 },
-    /* clang-format on */
-};
-
 static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *buffer)
 {
-    SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
+    BYTE hash[CHAIN_HASH_MAX];
     PCCERT_CONTEXT leaf;
-    BYTE hash[64];
-    DWORD size = sizeof(hash);
-    unsigned i;
+    struct span der;
+    size_t size;
 
     if (open_server(context, &leaf)) return SEC_E_NO_CREDENTIALS;
-    for (i = 0; i < ARRAY_SIZE(endpoint_hashes); i++)
-    {
-        if (strcmp(leaf->pCertInfo->SignatureAlgorithm.pszObjId, endpoint_hashes[i].signature)) continue;
-        status = SEC_E_INTERNAL_ERROR;
-        if (CryptHashCertificate(0, endpoint_hashes[i].hash, 0, leaf->pbCertEncoded, leaf->cbCertEncoded,
-                                 hash, &size))
-            status = make_bindings("tls-server-end-point:", hash, size, buffer);
-        break;
-    }
+    der.data = leaf->pbCertEncoded;
+    der.size = leaf->cbCertEncoded;
+    size = chain_endpoint_hash(der, hash);
     CertFreeCertificateContext(leaf);
-    return status;
+    /* Where the binding is undefined there is nothing to give: the status is ours. */
+    return size ? make_bindings("tls-server-end-point:", hash, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
 /* --- the table ------------------------------------------------------------------------------------------ */
