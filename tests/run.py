@@ -167,6 +167,21 @@ def renegotiating_server(name):
     threading.Thread(target=drive, daemon=True).start()
 
 
+def exporting_server(name, label, size, *options):
+    """An `openssl s_server` that tells each client, in a line, the keying material it exports for a label."""
+    ports[name] = port = free_port()
+    process = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "rsa-rest.pem",
+                                "-keymatexport", label, "-keymatexportlen", str(size), *options], cwd=PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    peers.append(process)
+
+    def tell():
+        for line in process.stdout:
+            if found := re.search(rb"Keying material: ([0-9A-F]+)", line):
+                os.write(process.stdin.fileno(), b"> " + found.group(1) + b"\n")  # what begins with a letter may be a command
+
+    threading.Thread(target=tell, daemon=True).start()
+
+
 def file_server(folder):
     """Plain HTTP for revocation lists; its port, which the certificates name."""
     handler = functools.partial(QuietFiles, directory=str(folder))
@@ -309,6 +324,12 @@ def start_peers():
     gnutls_server("PEER_GNUTLS_CBC", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC")
     late_asking_server("PEER_ASKS_LATER")
     renegotiating_server("PEER_RENEGOTIATES")
+    exporting_server("PEER_EXPORTS_BINDING", "EXPORTER-Channel-Binding", 32, "-tls1_3")
+    for version in ("1", "1_1", "1_2"):
+        exporting_server(f"PEER_EXPORTS_EAP_TLS{version}", "client EAP encryption", 128, f"-tls{version}", "-cipher", old)
+    exporting_server("PEER_EXPORTS_TTLS", "ttls keying material", 128, "-tls1_2")
+    exporting_server("PEER_EXPORTS_TTLS_CHALLENGE", "ttls challenge", 128, "-tls1_2")
+    exporting_server("PEER_EXPORTS_TTLS_CHALLENGE_TLS13", "ttls challenge", 128, "-tls1_3")
     nginx_server("PEER_NGINX")
     apache_server("PEER_APACHE")
     wait_for_peers()

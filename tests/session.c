@@ -4,6 +4,7 @@
 #include "test.h"
 #include "session.h"
 #include "pair.h"
+#include "prf.h"
 
 #define ALL_TLS                                                                                              \
     (SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT)
@@ -540,6 +541,50 @@ static void test_a_key_that_has_done_enough(void)
     pair_close(&pair);
 }
 
+/* Both orders of the randoms, and no secret at all, computed once more from the peer's master secret. */
+static void test_the_prf_of_each_version(void)
+{
+    static const struct
+    {
+        const char *priority;
+        gnutls_digest_algorithm_t hash;
+    } rows[] = {
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM", GNUTLS_DIG_SHA384 },
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", GNUTLS_DIG_SHA256 },
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.1:-KX-ALL:+RSA", GNUTLS_DIG_MD5_SHA1 },
+    };
+    struct span label = { (const uint8_t *)"key expansion", 13 };
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        gnutls_datum_t client, server, secret;
+        uint8_t randoms[2][64], got[128], expected[128];
+        struct pair pair;
+
+        pair_open(&pair, ALL_TLS, rows[i].priority);
+        ok_status(pair_handshake(pair.session, pair.peer), SEC_E_OK);
+        gnutls_session_get_random(pair.peer->tls, &client, &server);
+        gnutls_session_get_master_secret(pair.peer->tls, &secret);
+        for (j = 0; j < 2; j++)
+        {
+            memcpy(randoms[j], j ? server.data : client.data, 32);
+            memcpy(randoms[j] + 32, j ? client.data : server.data, 32);
+        }
+        for (j = 0; j < 3; j++)
+        {
+            struct span seed = { randoms[j == 1], 64 }, master = { secret.data, j == 2 ? 0 : secret.size };
+
+            ok(prf_compute(rows[i].hash, master, label, seed, expected, sizeof(expected)), "row %u\n", i);
+            ok(j == 2 ? session_prf_without_secret(pair.session, label, got, sizeof(got))
+                      : session_prf(pair.session, label, j, got, sizeof(got)),
+               "row %u, %u: none\n", i, j);
+            ok(!memcmp(got, expected, sizeof(got)), "row %u, %u: another\n", i, j);
+        }
+        pair_close(&pair);
+    }
+}
+
 START_TEST(session)
 {
     profile_library_open();
@@ -556,4 +601,5 @@ START_TEST(session)
     RUN(test_alerts_between_data_a_thousand_times);
     RUN(test_key_updates_and_data_a_thousand_times);
     RUN(test_a_key_that_has_done_enough);
+    RUN(test_the_prf_of_each_version);
 }

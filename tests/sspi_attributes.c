@@ -3,6 +3,7 @@
  */
 #include "test.h"
 #include "door.h"
+#include <stdio.h>
 
 static void test_connection_and_cipher_info(void)
 {
@@ -322,6 +323,123 @@ static void test_channel_bindings(void)
     client_close(&client);
 }
 
+/* --- what OpenSSL exports, too -------------------------------------------------------------------------- */
+
+/* A peer of tests/run.py that says what it exports (PEER_EXPORTS_*): `size` bytes of it. */
+static BOOL hear_exported(struct client *client, BYTE *exported, size_t size)
+{
+    char text[1024];
+    unsigned value;
+    size_t got = 0, i;
+
+    if (client_receive(client, text, sizeof(text) - 1, &got) || got < 2 + 2 * size || text[0] != '>')
+        return FALSE;
+    text[got] = 0;
+    for (i = 0; i < size; i++)
+    {
+        if (sscanf(text + 2 + 2 * i, "%2x", &value) != 1) return FALSE;
+        exported[i] = (BYTE)value;
+    }
+    return TRUE;
+}
+
+static void test_the_binding_of_tls13_is_exported(void)
+{
+    static const char prefix[] = "tls-exporter:";
+    SecPkgContext_Bindings bindings = { 0, NULL };
+    struct client client;
+    BYTE exported[32];
+
+    ok_status(client_open(&client, "PEER_EXPORTS_BINDING", 0, TRUE), SEC_E_OK);
+    ok(hear_exported(&client, exported, sizeof(exported)), "the peer says nothing\n");
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_UNIQUE_BINDINGS, &bindings),
+              SEC_E_OK);
+    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(prefix) - 1 + sizeof(exported) &&
+           bindings.Bindings->cbApplicationDataLength == sizeof(prefix) - 1 + sizeof(exported),
+       "%lu bytes\n", bindings.BindingsLength);
+    ok(!memcmp(bindings.Bindings + 1, prefix, sizeof(prefix) - 1), "no prefix\n");
+    ok(!memcmp((BYTE *)(bindings.Bindings + 1) + sizeof(prefix) - 1, exported, sizeof(exported)),
+       "not what OpenSSL exports\n");
+    sspi->FreeContextBuffer(bindings.Bindings);
+    client_close(&client);
+}
+
+static SECURITY_STATUS set_eap(struct client *client, DWORD function)
+{
+    SecPkgContext_EapPrfInfo info = { 0, sizeof(function), (BYTE *)&function };
+
+    return sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_EAP_PRF_INFO, &info, sizeof(info));
+}
+
+static void test_keys_for_eap(void)
+{
+    static const BYTE zero[64];
+    static const struct
+    {
+        const char *peer;
+        DWORD protocols, function;
+        BOOL set, vectors;
+    } rows[] = {
+        { "PEER_EXPORTS_EAP_TLS1", SP_PROT_TLS1_0_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_1", SP_PROT_TLS1_1_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_2", SP_PROT_TLS1_2_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_2", SP_PROT_TLS1_2_CLIENT, 0, TRUE, TRUE },
+        { "PEER_EXPORTS_TTLS", SP_PROT_TLS1_2_CLIENT, 1, TRUE, FALSE },
+        { "PEER_EXPORTS_TTLS_CHALLENGE", SP_PROT_TLS1_2_CLIENT, 2, TRUE, FALSE },
+        { "PEER_EXPORTS_TTLS_CHALLENGE_TLS13", SP_PROT_TLS1_3_CLIENT, 2, TRUE, FALSE },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SecPkgContext_EapKeyBlock block;
+        struct client client;
+        BYTE exported[128];
+
+        ok_status(client_open(&client, rows[i].peer, rows[i].protocols,
+                              (rows[i].protocols & SP_PROT_TLS1_3_CLIENT) != 0),
+                  SEC_E_OK);
+        if (rows[i].set) ok_status(set_eap(&client, rows[i].function), SEC_E_OK);
+        ok(hear_exported(&client, exported, sizeof(exported)), "%s says nothing\n", rows[i].peer);
+        memset(&block, 0xcc, sizeof(block));
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_EAP_KEY_BLOCK, &block),
+                  SEC_E_OK);
+        ok(!memcmp(block.rgbKeys, exported, sizeof(exported)), "%s exports something else\n", rows[i].peer);
+        ok((memcmp(block.rgbIVs, zero, sizeof(zero)) != 0) == rows[i].vectors, "%s: vectors\n", rows[i].peer);
+        client_close(&client);
+    }
+}
+
+static void test_eap_functions_that_are_none(void)
+{
+    DWORD function = 0, too_large = 4;
+    const struct
+    {
+        SecPkgContext_EapPrfInfo info;
+        SECURITY_STATUS status;
+    } rows[] = {
+        { { 0, sizeof(function), (BYTE *)&function }, SEC_E_OK },
+        { { 1, sizeof(function), (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function) - 1, (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function) + 1, (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function), NULL }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function), (BYTE *)&too_large }, SEC_E_INVALID_PARAMETER },
+    };
+    struct client client;
+    unsigned i;
+
+    client_acquire(&client, 0, TRUE);
+    client_step(&client);
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SECURITY_STATUS status = sspi->SetContextAttributesW(&client.context, SECPKG_ATTR_EAP_PRF_INFO,
+                                                             (void *)&rows[i].info, sizeof(rows[i].info));
+
+        ok(status == rows[i].status, "row %u: %#lx\n", i, status);
+    }
+    client_close(&client);
+}
+
 START_TEST(sspi_attributes)
 {
     if (!sspi_open()) return;
@@ -335,4 +453,7 @@ START_TEST(sspi_attributes)
     RUN(test_application_protocols);
     RUN(test_key_info_in_both_character_sets);
     RUN(test_channel_bindings);
+    RUN(test_the_binding_of_tls13_is_exported);
+    RUN(test_keys_for_eap);
+    RUN(test_eap_functions_that_are_none);
 }

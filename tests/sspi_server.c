@@ -723,24 +723,80 @@ static void test_a_renegotiation_the_server_asks_for(void)
 static void test_both_sides_see_the_same_bindings(void)
 {
     static const ULONG kinds[] = { SECPKG_ATTR_ENDPOINT_BINDINGS, SECPKG_ATTR_UNIQUE_BINDINGS };
-    struct side *client = make_client(TLS12, NULL, 0), *server = make_server(TLS12, 0);
     unsigned i;
 
-    shake(client, server);
-    for (i = 0; i < ARRAY_SIZE(kinds); i++)
+    for (i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(versions); i++)
     {
-        SecPkgContext_Bindings bindings[2];
+        struct side *client = make_client(versions[i / ARRAY_SIZE(kinds)], NULL, 0),
+                    *server = make_server(versions[i / ARRAY_SIZE(kinds)], 0);
+        ULONG kind = kinds[i % ARRAY_SIZE(kinds)];
+        SecPkgContext_Bindings bindings[2] = { { 0, NULL }, { 0, NULL } };
 
-        ok_status(sspi->QueryContextAttributesW(&client->context, kinds[i], &bindings[0]), SEC_E_OK);
-        ok_status(sspi->QueryContextAttributesW(&server->context, kinds[i], &bindings[1]), SEC_E_OK);
+        shake(client, server);
+
+        ok_status(sspi->QueryContextAttributesW(&client->context, kind, &bindings[0]), SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&server->context, kind, &bindings[1]), SEC_E_OK);
         ok(bindings[0].BindingsLength == bindings[1].BindingsLength &&
                !memcmp(bindings[0].Bindings, bindings[1].Bindings, bindings[0].BindingsLength),
-           "attribute %#lx differs\n", kinds[i]);
+           "attribute %#lx differs\n", kind);
         sspi->FreeContextBuffer(bindings[0].Bindings);
         sspi->FreeContextBuffer(bindings[1].Bindings);
+        end(client);
+        end(server);
     }
-    end(client);
-    end(server);
+}
+
+/* Both sides have the same EAP keys; those of EAP-TLS in TLS 1.3 are an export with the method's number as
+ * its context (RFC 9190, 2.3). What they are below TLS 1.3 is in sspi_attributes and session. */
+static void test_both_sides_have_the_same_eap_keys(void)
+{
+    static const BYTE methods[] = { 13, 21 };
+    SecPkgContext_EapKeyBlock blocks[4][2];
+    DWORD function;
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = make_client(versions[i], NULL, 0), *server = make_server(versions[i], 0);
+
+        shake(client, server);
+        for (function = 0; function < 4; function++)
+        {
+            SecPkgContext_EapPrfInfo info = { 0, sizeof(function), (BYTE *)&function };
+            BOOL none = function == 3 && versions[i] == TLS13;
+
+            for (k = 0; k < 2; k++)
+            {
+                CtxtHandle *context = k ? &server->context : &client->context;
+
+                ok_status(sspi->SetContextAttributesW(context, SECPKG_ATTR_EAP_PRF_INFO, &info, sizeof(info)),
+                          SEC_E_OK);
+                ok_status(
+                    sspi->QueryContextAttributesW(context, SECPKG_ATTR_EAP_KEY_BLOCK, &blocks[function][k]),
+                    none ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_OK);
+            }
+            ok(!memcmp(&blocks[function][0], &blocks[function][1], sizeof(blocks[function][0])),
+               "function %lu: the two sides differ\n", function);
+            ok(!function || memcmp(&blocks[0][0], &blocks[function][0], 128), "function %lu is the first\n",
+               function);
+            if (versions[i] != TLS13 || function > 1) continue;
+            {
+                SecPkgContext_KeyingMaterial_Inproc inproc = { 30,  (char *)"EXPORTER_EAP_TLS_Key_Material",
+                                                               1,   (BYTE *)&methods[function],
+                                                               128, NULL };
+
+                ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INPROC,
+                                                        &inproc),
+                          SEC_E_OK);
+                ok(inproc.pbKeyingMaterial &&
+                       !memcmp(inproc.pbKeyingMaterial, blocks[function][0].rgbKeys, 128),
+                   "function %lu: not that export\n", function);
+                sspi->FreeContextBuffer(inproc.pbKeyingMaterial);
+            }
+        }
+        end(client);
+        end(server);
+    }
 }
 
 /* RFC 5705: both sides export the same, another label or context another. */
@@ -1176,6 +1232,7 @@ START_TEST(sspi_server)
     RUN(test_a_renegotiation_the_server_asks_for);
     RUN(test_issuers_are_named_if_the_registry_says_so);
     RUN(test_both_sides_see_the_same_bindings);
+    RUN(test_both_sides_have_the_same_eap_keys);
     RUN(test_both_sides_export_the_same_keys);
     RUN(test_the_servers_own_certificate);
     RUN(test_a_context_keeps_its_side);

@@ -407,6 +407,73 @@ static SECURITY_STATUS set_keying_material_info(struct context *context, const v
     return SEC_E_OK;
 }
 
+/* --- keys for EAP --------------------------------------------------------------------------------------- */
+
+/*
+ * The labels and the order of the randoms are those of RFC 5216, RFC 5281 and RFC 4851. Microsoft's page
+ * (SecPkgContext_EapPrfInfo) has the server's random first for EAP-TTLS, too; no server that follows RFC 5281
+ * would agree on that, and GEANTLink, which does EAP-TTLS by these numbers on Windows, works with such
+ * servers.
+ *
+ * TLS 1.3 has exporters in their place: RFC 9190 for EAP-TLS, RFC 9427 for EAP-TTLS, with the number of the
+ * method as context. That Windows does the same is ours; EAP-FAST takes another length there and has none.
+ */
+static const struct
+{
+    const char *label;
+    BOOL server_first;
+    const char *exporter; /* label in TLS 1.3; NULL: none */
+    BYTE method;          /* EAP's number of it, the exporter's context; 0: without one */
+} eap_functions[EAP_FUNCTIONS] = {
+    /* clang-format off */
+    [EAP_TLS]            = { "client EAP encryption", FALSE, "EXPORTER_EAP_TLS_Key_Material", 13 },
+    [EAP_TTLS_KEYS]      = { "ttls keying material",  FALSE, "EXPORTER_EAP_TLS_Key_Material", 21 },
+    [EAP_TTLS_CHALLENGE] = { "ttls challenge",        FALSE, "ttls challenge",                0 },
+    [EAP_FAST]           = { "key expansion",         TRUE,  NULL,                            0 },
+    /* clang-format on */
+};
+
+/* The initialization vectors are public, and exist for EAP-TLS below TLS 1.3 only (RFC 5216, 2.3; RFC 9190,
+ * 2.3); otherwise they are zero, which is ours. */
+static SECURITY_STATUS query_eap_key_block(struct context *context, void *buffer)
+{
+    const char *exporter = eap_functions[context->eap].exporter, *name = eap_functions[context->eap].label;
+    struct span label = { (const uint8_t *)name, strlen(name) },
+                method = { &eap_functions[context->eap].method, eap_functions[context->eap].method != 0 };
+    SecPkgContext_EapKeyBlock *block = buffer;
+    BOOL good;
+
+    memset(block, 0, sizeof(*block));
+    if (session_facts(context->session)->version >= 0x0304)
+    {
+        if (!exporter) return SEC_E_UNSUPPORTED_FUNCTION;
+        label.data = (const uint8_t *)exporter;
+        label.size = strlen(exporter);
+        good = session_export(context->session, label, method, block->rgbKeys, sizeof(block->rgbKeys));
+    }
+    else
+        good = session_prf(context->session, label, eap_functions[context->eap].server_first, block->rgbKeys,
+                           sizeof(block->rgbKeys)) &&
+               (context->eap != EAP_TLS ||
+                session_prf_without_secret(context->session, label, block->rgbIVs, sizeof(block->rgbIVs)));
+    return good ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
+}
+
+/* The version "must be set to zero", the data is a DWORD (Microsoft: SecPkgContext_EapPrfInfo); the status
+ * for anything else is ours. */
+static SECURITY_STATUS set_eap_prf_info(struct context *context, const void *buffer)
+{
+    const SecPkgContext_EapPrfInfo *info = buffer;
+    DWORD function;
+
+    if (info->dwVersion || info->cbPrfData != sizeof(function) || !info->pbPrfData)
+        return SEC_E_INVALID_PARAMETER;
+    memcpy(&function, info->pbPrfData, sizeof(function));
+    if (function >= EAP_FUNCTIONS) return SEC_E_INVALID_PARAMETER;
+    context->eap = (enum eap_function)function;
+    return SEC_E_OK;
+}
+
 /* --- channel bindings ----------------------------------------------------------------------------------- */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
@@ -432,7 +499,11 @@ static SECURITY_STATUS query_unique_bindings(struct context *context, void *buff
     BYTE value[64];
     size_t size = session_unique_binding(context->session, value, sizeof(value));
 
-    return size ? make_bindings("tls-unique:", value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
+    /* RFC 9266 says that TLS 1.3 has tls-exporter where older versions have tls-unique; that Windows gives it
+     * for this attribute is ours. */
+    const char *prefix = session_facts(context->session)->version < 0x0304 ? "tls-unique:" : "tls-exporter:";
+
+    return size ? make_bindings(prefix, value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
 static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *buffer)
@@ -480,6 +551,7 @@ static const struct attribute
     { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
     { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
     { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
+    { SECPKG_ATTR_EAP_KEY_BLOCK,        "EAP_KEY_BLOCK",        FALSE, query_eap_key_block },
     { SECPKG_ATTR_LIFESPAN,             "LIFESPAN",             FALSE, query_lifespan },
     { SECPKG_ATTR_PACKAGE_INFO,         "PACKAGE_INFO",         TRUE,  query_package_info },
     { SECPKG_ATTR_FLAGS,                "FLAGS",                FALSE, query_flags },
@@ -510,6 +582,7 @@ static const struct
     SECURITY_STATUS (*set)(struct context *context, const void *buffer);
 } settings[] = {
     { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
+    { SECPKG_ATTR_EAP_PRF_INFO, sizeof(SecPkgContext_EapPrfInfo), set_eap_prf_info },
 };
 
 SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffer, ULONG size)

@@ -152,7 +152,8 @@ size_t chain_endpoint_hash(struct span leaf, uint8_t hash[CHAIN_HASH_MAX])
     gnutls_digest_algorithm_t algorithm = signature_hash(leaf);
     size_t size = gnutls_hash_get_len(algorithm);
 
-    if (!size || size > CHAIN_HASH_MAX || gnutls_hash_fast(algorithm, leaf.data, leaf.size, hash) < 0) return 0;
+    if (!size || size > CHAIN_HASH_MAX || gnutls_hash_fast(algorithm, leaf.data, leaf.size, hash) < 0)
+        return 0;
     return size;
 }
 

@@ -62,6 +62,16 @@ struct keying_material
     DWORD size; /* of what is to be exported; 0: nothing was asked for */
 };
 
+/* What is computed for EAP_KEY_BLOCK (Microsoft: SecPkgContext_EapPrfInfo, pbPrfData). */
+enum eap_function
+{
+    EAP_TLS,
+    EAP_TTLS_KEYS,
+    EAP_TTLS_CHALLENGE,
+    EAP_FAST,
+    EAP_FUNCTIONS
+};
+
 /* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
 struct control_order
 {
@@ -99,6 +109,7 @@ struct context
     struct client_certificate client;
     struct interleaved interleaved;
     struct keying_material keying;
+    enum eap_function eap;
     struct control_order order;
 };
 

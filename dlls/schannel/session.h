@@ -232,7 +232,16 @@ BOOL session_export(const struct session *session, struct span label, struct spa
 /* The SignatureSchemes the peer takes, up to `room` of them; how many. */
 unsigned session_peer_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room);
 
-/* tls-unique channel binding (RFC 5929, 3) into `binding`; its size, or 0 when there is none (TLS 1.3). */
+/* PRF(master secret, label, both randoms) into `out`, the client's random first or the server's (RFC 5246,
+ * 5). FALSE: TLS 1.3, which has no such thing, or GnuTLS refuses. */
+BOOL session_prf(const struct session *session, struct span label, BOOL server_first, uint8_t *out,
+                 size_t size);
+
+/* The same with an empty secret, client's random first: what everybody may know (RFC 5216, 2.3). */
+BOOL session_prf_without_secret(const struct session *session, struct span label, uint8_t *out, size_t size);
+
+/* The channel binding that is a connection's own, into `binding`: tls-unique (RFC 5929, 3), in TLS 1.3
+ * tls-exporter (RFC 9266). Its size, or 0 when there is none. */
 size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size);
 
 /* The session id the server gave: its size, up to 32 bytes. */
