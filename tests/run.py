@@ -309,6 +309,9 @@ def start_peers():
     openssl_server("PEER_NOT_STAPLED", cert="stapled-good")
     openssl_server("PEER_CRL_REVOKED", cert="crl-revoked")
     openssl_server("PEER_CRL_GOOD", cert="crl-good")
+    openssl_server("PEER_SIGNED_PSS", cert="signed-pss-sha384")
+    openssl_server("PEER_SIGNED_ECDSA", cert="signed-ecdsa-sha512")
+    openssl_server("PEER_SIGNED_ED25519", cert="signed-ed25519")
     openssl_server("PEER_MD5", "-cipher", "ALL:@SECLEVEL=0", cert="md5")
     asks = ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"]
     openssl_server("PEER_ASKS_TLS12", "-tls1_2", *asks)

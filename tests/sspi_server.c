@@ -859,9 +859,289 @@ static void test_both_sides_export_the_same_keys(void)
                 sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &info, 4),
                 SEC_E_INVALID_PARAMETER);
         }
-        ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_UI_INFO, &pair, sizeof(pair)),
-                  SEC_E_UNSUPPORTED_FUNCTION);
+        ok_status(
+            sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_SESSION_INFO, &pair, sizeof(pair)),
+            SEC_E_UNSUPPORTED_FUNCTION);
         sspi->FreeContextBuffer(first.pbKeyingMaterial);
+        end(client);
+        end(server);
+    }
+}
+
+/* --- every attribute, at every time --------------------------------------------------------------------- */
+
+#define EARLY    SEC_E_INVALID_HANDLE
+#define NOBODY   SEC_E_NO_CREDENTIALS
+#define REFUSED  SEC_E_UNSUPPORTED_FUNCTION
+#define PARAM    SEC_E_INVALID_PARAMETER
+#define INTERNAL SEC_E_INTERNAL_ERROR
+
+/* What each gives before the handshake is done, and after it to the client and to the server, neither of whom
+ * has asked for anything or set anything. */
+static const struct
+{
+    ULONG id;
+    SECURITY_STATUS before, client, server;
+} queries[] = {
+    /* clang-format off */
+    { SECPKG_ATTR_LIFESPAN,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_STREAM_SIZES,                          EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_KEY_INFO,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_PACKAGE_INFO,                          SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_FLAGS,                                 EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_UNIQUE_BINDINGS,                       EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_ENDPOINT_BINDINGS,                     EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_APPLICATION_PROTOCOL,                  EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS,             EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERT_CONTEXT,                   NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_LOCAL_CERT_CONTEXT,                    EARLY,   NOBODY,   SEC_E_OK },
+    { SECPKG_ATTR_ISSUER_LIST_EX,                        SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_CONNECTION_INFO,                       EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EAP_KEY_BLOCK,                         EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_SESSION_INFO,                          EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_APP_DATA,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERTIFICATES,                   NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_CC_POLICY_RESULT,                      EARLY,   REFUSED,  REFUSED },
+    { SECPKG_ATTR_LOCAL_CERT_INFO,                       EARLY,   NOBODY,   SEC_E_OK },
+    { SECPKG_ATTR_CIPHER_INFO,                           EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_SUPPORTED_SIGNATURES,                  SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERT_CHAIN,                     NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_KEYING_MATERIAL,                       EARLY,   EARLY,   EARLY }, /* nobody has said what */
+    { SECPKG_ATTR_KEYING_MATERIAL_INPROC,                EARLY,   PARAM,    PARAM },
+    { SECPKG_ATTR_CONNECTION_INFO_EX,                    EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_CERT_CHECK_RESULT,                     NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC,              NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT,        NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, EARLY,   SEC_E_OK, NOBODY },
+    /* clang-format on */
+};
+
+/* What the headers know and TLS here does not. */
+static const ULONG refused[] = {
+    SECPKG_ATTR_SIZES,
+    SECPKG_ATTR_NAMES,
+    SECPKG_ATTR_DCE_INFO,
+    SECPKG_ATTR_AUTHORITY,
+    SECPKG_ATTR_PROTO_INFO,
+    SECPKG_ATTR_PASSWORD_EXPIRY,
+    SECPKG_ATTR_SESSION_KEY,
+    SECPKG_ATTR_USER_FLAGS,
+    SECPKG_ATTR_NEGOTIATION_INFO,
+    SECPKG_ATTR_NATIVE_NAMES,
+    SECPKG_ATTR_ACCESS_TOKEN,
+    SECPKG_ATTR_TARGET_INFORMATION,
+    SECPKG_ATTR_IS_LOOPBACK,
+    SECPKG_ATTR_ISSUER_LIST,
+    SECPKG_ATTR_REMOTE_CRED,
+    SECPKG_ATTR_LOCAL_CRED,
+    SECPKG_ATTR_ROOT_STORE,
+    SECPKG_ATTR_MAPPED_CRED_ATTR,
+    SECPKG_ATTR_TOKEN_BINDING,
+    SECPKG_ATTR_EAP_PRF_INFO,
+    SECPKG_ATTR_SUBJECT_SECURITY_ATTRIBUTES,
+    SECPKG_ATTR_EARLY_START,
+    SECPKG_ATTR_UI_INFO,
+    SECPKG_ATTR_KEYING_MATERIAL_INFO,
+    SECPKG_ATTR_SUPPORTED_ALGS,
+    SECPKG_ATTR_CIPHER_STRENGTHS,
+    SECPKG_ATTR_SUPPORTED_PROTOCOLS,
+    0x7777,
+};
+
+/* Both character sets; what is allocated stays. */
+static void query_as(CtxtHandle *context, ULONG id, BOOL nowhere, SECURITY_STATUS expected, const char *when)
+{
+    DWORD64 buffer[256] = { 0 }, untouched[256] = { 0 };
+    SECURITY_STATUS wide = sspi->QueryContextAttributesW(context, id, nowhere ? NULL : buffer), narrow;
+
+    if (expected == REFUSED || expected == EARLY)
+        ok(!memcmp(buffer, untouched, sizeof(buffer)), "%s, attribute %#lx: something was written\n", when,
+           id);
+    memset(buffer, 0, sizeof(buffer));
+    narrow = sspi_a->QueryContextAttributesA(context, id, nowhere ? NULL : buffer);
+    ok(wide == expected && narrow == expected, "%s, attribute %#lx: %#lx and %#lx, not %#lx\n", when, id,
+       wide, narrow, expected);
+}
+
+enum stage
+{
+    STAGE_BEFORE, /* one step was made */
+    STAGE_CLIENT,
+    STAGE_SERVER,
+    STAGE_GONE
+};
+
+static void query_all(CtxtHandle *context, enum stage stage, const char *when)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(queries); i++)
+    {
+        SECURITY_STATUS expected = stage == STAGE_BEFORE   ? queries[i].before
+                                   : stage == STAGE_CLIENT ? queries[i].client
+                                   : stage == STAGE_SERVER ? queries[i].server
+                                                           : EARLY;
+
+        query_as(context, queries[i].id, FALSE, expected, when);
+        query_as(context, queries[i].id, TRUE, stage == STAGE_GONE ? EARLY : INTERNAL, when);
+    }
+    for (i = 0; i < ARRAY_SIZE(refused); i++)
+    {
+        query_as(context, refused[i], FALSE, stage == STAGE_GONE ? EARLY : REFUSED, when);
+        query_as(context, refused[i], TRUE, stage == STAGE_GONE ? EARLY : REFUSED, when);
+    }
+}
+
+static void test_every_attribute_at_every_time(void)
+{
+    static const BYTE alert[] = { 21, 3, 3, 0, 2, 2, 40 };
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *sides[2] = { make_client(versions[i], NULL, 0), make_server(versions[i], 0) };
+        CtxtHandle gone[2];
+
+        step(sides[0], sides[1]);
+        query_all(&sides[0]->context, STAGE_BEFORE, "client, before");
+        step(sides[1], sides[0]);
+        query_all(&sides[1]->context, STAGE_BEFORE, "server, before");
+        run(sides[0], sides[1]);
+        run(sides[1], sides[0]);
+        run(sides[0], sides[1]);
+        ok(!sides[0]->status && !sides[1]->status, "%#lx, %#lx\n", sides[0]->status, sides[1]->status);
+        query_all(&sides[0]->context, STAGE_CLIENT, "client, after");
+        query_all(&sides[1]->context, STAGE_SERVER, "server, after");
+        /* A record that opens to nothing ends both; what was negotiated can still be asked for. */
+        for (k = 0; k < 2; k++)
+        {
+            BYTE record[64] = { 23, 3, 3, 0, sizeof(record) - 5 };
+            SecBuffer buffers[4] = { { sizeof(record), SECBUFFER_DATA, record } };
+            SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
+
+            ok(FAILED(sspi->DecryptMessage(&sides[k]->context, &desc, 0, NULL)), "side %u took it\n", k);
+            query_all(&sides[k]->context, k ? STAGE_SERVER : STAGE_CLIENT,
+                      k ? "server, failed" : "client, failed");
+            gone[k] = sides[k]->context;
+            end(sides[k]);
+            query_all(&gone[k], STAGE_GONE, "deleted");
+        }
+        /* And one that never had a handshake. */
+        sides[0] = make_client(versions[i], NULL, 0);
+        step(sides[0], NULL);
+        memcpy(sides[0]->in, alert, sides[0]->size = sizeof(alert));
+        ok(FAILED(step(sides[0], NULL)), "an alert is no end\n");
+        query_all(&sides[0]->context, STAGE_BEFORE, "client, failed before");
+        end(sides[0]);
+    }
+}
+
+static const struct
+{
+    ULONG id, size;
+    SECURITY_STATUS before, client, server; /* of zeros */
+} orders[] = {
+    { SECPKG_ATTR_APP_DATA, sizeof(SecPkgContext_SessionAppData), EARLY, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EAP_PRF_INFO, sizeof(SecPkgContext_EapPrfInfo), PARAM, PARAM, PARAM },
+    { SECPKG_ATTR_UI_INFO, sizeof(SecPkgContext_UiInfo), SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EARLY_START, sizeof(SecPkgContext_EarlyStart), SEC_E_OK, SEC_E_OK, REFUSED },
+    { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), PARAM, PARAM, PARAM },
+    { SECPKG_ATTR_SESSION_INFO, 64, REFUSED, REFUSED, REFUSED },
+    { 0x7777, 64, REFUSED, REFUSED, REFUSED },
+};
+
+/* Too little of it, or nothing, is refused first. */
+static void set_all(CtxtHandle *context, enum stage stage, const char *when)
+{
+    BYTE zeros[64] = { 0 };
+    unsigned i, ansi;
+
+    for (i = 0; i < ARRAY_SIZE(orders); i++)
+        for (ansi = 0; ansi < 2; ansi++)
+        {
+            SECURITY_STATUS(SEC_ENTRY * set)
+            (CtxtHandle *, ULONG, void *, ULONG) =
+                ansi ? sspi_a->SetContextAttributesA : sspi->SetContextAttributesW;
+            SECURITY_STATUS expected = stage == STAGE_BEFORE   ? orders[i].before
+                                       : stage == STAGE_CLIENT ? orders[i].client
+                                       : stage == STAGE_SERVER ? orders[i].server
+                                                               : EARLY,
+                            little = stage == STAGE_GONE           ? EARLY
+                                     : orders[i].client == REFUSED ? REFUSED
+                                                                   : PARAM;
+            SECURITY_STATUS got[] = { set(context, orders[i].id, zeros, orders[i].size),
+                                      set(context, orders[i].id, zeros, orders[i].size - 1),
+                                      set(context, orders[i].id, NULL, orders[i].size) };
+
+            ok(got[0] == expected && got[1] == little && got[2] == little,
+               "%s, attribute %#lx: %#lx, short %#lx, nothing %#lx\n", when, orders[i].id, got[0], got[1],
+               got[2]);
+        }
+}
+
+static void test_every_attribute_that_can_be_set(void)
+{
+    DWORD early[] = { ENABLE_TLS_CLIENT_EARLY_START, 2, 0x80000001 };
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = make_client(versions[i], NULL, 0), *server = make_server(versions[i], 0);
+        CtxtHandle gone;
+
+        step(client, server);
+        set_all(&client->context, STAGE_BEFORE, "client, before");
+        for (k = 0; k < ARRAY_SIZE(early); k++)
+            ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_EARLY_START, &early[k],
+                                                  sizeof(early[k])),
+                      k ? PARAM : SEC_E_OK);
+        server->status = SEC_I_CONTINUE_NEEDED;
+        for (k = 0; k < 3; k++)
+        {
+            run(server, client);
+            run(client, server);
+        }
+        ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+        set_all(&client->context, STAGE_CLIENT, "client, after");
+        set_all(&server->context, STAGE_SERVER, "server, after");
+        gone = client->context;
+        end(client);
+        end(server);
+        set_all(&gone, STAGE_GONE, "deleted");
+    }
+}
+
+static void test_both_sides_see_the_same_extensions(void)
+{
+    static const BYTE alpn[] = { 9, 0, 0, 0, 2, 0, 0, 0, 3, 0, 2, 'h', '2' };
+    unsigned i, j, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = make_client(versions[i], NULL, 0), *server = make_server(versions[i], 0);
+        SecPkgContext_NegotiatedTlsExtensions extensions[2];
+        const WORD wanted[] = { 16, versions[i] == TLS13
+                                        ? 51
+                                        : 23 }; /* ALPN; key_share or extended_master_secret */
+
+        client->alpn = server->alpn = alpn;
+        client->alpn_size = server->alpn_size = sizeof(alpn);
+        shake(client, server);
+        for (k = 0; k < 2; k++)
+            ok_status(sspi->QueryContextAttributesW(k ? &server->context : &client->context,
+                                                    SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions[k]),
+                      SEC_E_OK);
+        ok(extensions[0].ExtensionsCount == extensions[1].ExtensionsCount &&
+               !memcmp(extensions[0].Extensions, extensions[1].Extensions,
+                       extensions[0].ExtensionsCount * sizeof(WORD)),
+           "%lu and %lu\n", extensions[0].ExtensionsCount, extensions[1].ExtensionsCount);
+        for (j = 0; j < ARRAY_SIZE(wanted); j++)
+        {
+            for (k = 0; k < extensions[0].ExtensionsCount && extensions[0].Extensions[k] != wanted[j]; k++)
+                continue;
+            ok(k < extensions[0].ExtensionsCount, "%u is not among them\n", wanted[j]);
+        }
+        for (k = 0; k < 2; k++) sspi->FreeContextBuffer(extensions[k].Extensions);
         end(client);
         end(server);
     }
@@ -1114,6 +1394,134 @@ static void test_a_second_visit(void)
     visit_twice(TLS12, 0, TRUE, FALSE);  /* ApplyControlToken: nobody resumes this one */
 }
 
+/* --- data of the program's with a session --------------------------------------------------------------- */
+
+static SECURITY_STATUS set_data(struct side *side, const char *text)
+{
+    SecPkgContext_SessionAppData data = { 0, (DWORD)strlen(text), (BYTE *)text };
+
+    return sspi->SetContextAttributesW(&side->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data));
+}
+
+static BOOL has_data(struct side *side, const char *text)
+{
+    SecPkgContext_SessionAppData data = { 1, 1, NULL };
+    BOOL has;
+
+    ok_status(sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_APP_DATA, &data), SEC_E_OK);
+    has = data.cbAppData == strlen(text) && !data.dwFlags &&
+          (*text ? !memcmp(data.pbAppData, text, data.cbAppData) : !data.pbAppData);
+    if (data.pbAppData) sspi->FreeContextBuffer(data.pbAppData);
+    return has;
+}
+
+/* One more connection of the two, the old ones are deleted. */
+static BOOL visit_again(struct side *client, struct side *server)
+{
+    SecPkgContext_SessionInfo info = { 0 };
+
+    if (client->has_context) sspi->DeleteSecurityContext(&client->context);
+    if (server->has_context) sspi->DeleteSecurityContext(&server->context);
+    client->has_context = server->has_context = FALSE;
+    client->size = server->size = 0;
+    shake(client, server);
+    ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+    ok_status(seal(server, "hello", client), SEC_E_OK);
+    ok(reads(client, "hello"), "tickets are in the way\n");
+    sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_SESSION_INFO, &info);
+    return info.dwFlags == SSL_SESSION_RECONNECT;
+}
+
+static void test_data_that_comes_back_with_its_session(void)
+{
+    static const struct
+    {
+        DWORD protocols;
+        ULONG requirements;
+    } rows[] = { { TLS12, 0 }, { TLS12, ASC_REQ_SESSION_TICKET }, { TLS13, ASC_REQ_SESSION_TICKET } };
+    unsigned i, visit;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct side *client = make_client(rows[i].protocols, NULL, 0),
+                    *stranger = make_client(rows[i].protocols, NULL, 0),
+                    *server = make_server(rows[i].protocols, 0);
+
+        server->requirements |= rows[i].requirements;
+        ok(!visit_again(client, server), "row %u: resumed\n", i);
+        ok(has_data(client, "") && has_data(server, ""), "row %u: data of nobody's\n", i);
+        ok_status(set_data(client, "the client's"), SEC_E_OK);
+        ok_status(set_data(server, "first"), SEC_E_OK);
+        ok_status(set_data(server, "the server's"), SEC_E_OK);
+        ok(has_data(client, "the client's") && has_data(server, "the server's"), "row %u: not set\n", i);
+        for (visit = 0; visit < 3; visit++)
+        {
+            ok(visit_again(client, server), "row %u, %u: not resumed\n", i, visit);
+            ok(has_data(client, "the client's"), "row %u, %u: the client's is lost\n", i, visit);
+            ok(has_data(server, "the server's"), "row %u, %u: the server's is lost\n", i, visit);
+        }
+        /* Nobody else's. */
+        ok(!visit_again(stranger, server), "row %u: a stranger resumes\n", i);
+        ok(has_data(stranger, "") && has_data(server, ""), "row %u: a stranger has it\n", i);
+        /* Another, and none. */
+        ok(visit_again(client, server), "row %u: not resumed\n", i);
+        ok_status(set_data(server, "another"), SEC_E_OK);
+        ok_status(set_data(client, ""), SEC_E_OK);
+        ok(visit_again(client, server), "row %u: not resumed\n", i);
+        ok(has_data(server, "another") && has_data(client, ""), "row %u: the old ones are back\n", i);
+        end(client);
+        end(stranger);
+        end(server);
+    }
+}
+
+static void test_data_that_is_forgotten(void)
+{
+    SCHANNEL_SESSION_TOKEN disable = { SCHANNEL_SESSION, SSL_SESSION_DISABLE_RECONNECTS };
+    SecBuffer buffer = { sizeof(disable), SECBUFFER_TOKEN, &disable };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
+    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+
+    /* A ticket outlives the order, the data does not. */
+    server->requirements |= ASC_REQ_SESSION_TICKET;
+    visit_again(client, server);
+    ok_status(set_data(server, "the server's"), SEC_E_OK);
+    ok_status(sspi->ApplyControlToken(&server->context, &desc), SEC_E_OK);
+    ok(has_data(server, "the server's"), "its own context has it no more\n");
+    visit_again(client, server);
+    ok(has_data(server, ""), "it is back\n");
+    end(client);
+    end(server);
+}
+
+static void test_data_that_is_too_much(void)
+{
+    struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
+    BYTE *memory = malloc(65537);
+    SecPkgContext_SessionAppData data = { 0, 65536, memory };
+
+    memset(memory, 'x', 65537);
+    visit_again(client, server);
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              SEC_E_OK);
+    data.cbAppData++;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    data.cbAppData = 0xffffffff;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    data.cbAppData = 1;
+    data.pbAppData = NULL;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data), SEC_E_OK);
+    ok(data.cbAppData == 65536 && !memcmp(data.pbAppData, memory, 65536), "%lu bytes\n", data.cbAppData);
+    sspi->FreeContextBuffer(data.pbAppData);
+    free(memory);
+    end(client);
+    end(server);
+}
+
 /* --- floods --------------------------------------------------------------------------------------------- */
 
 /* Records of one kind without end; the server has to have enough of them before a megabyte. */
@@ -1233,6 +1641,9 @@ START_TEST(sspi_server)
     RUN(test_issuers_are_named_if_the_registry_says_so);
     RUN(test_both_sides_see_the_same_bindings);
     RUN(test_both_sides_have_the_same_eap_keys);
+    RUN(test_every_attribute_at_every_time);
+    RUN(test_every_attribute_that_can_be_set);
+    RUN(test_both_sides_see_the_same_extensions);
     RUN(test_both_sides_export_the_same_keys);
     RUN(test_the_servers_own_certificate);
     RUN(test_a_context_keeps_its_side);
@@ -1240,6 +1651,9 @@ START_TEST(sspi_server)
     RUN(test_credentials_attributes_that_can_be_set);
     RUN(test_an_answer_in_the_certificates_property_is_stapled);
     RUN(test_a_second_visit);
+    RUN(test_data_that_comes_back_with_its_session);
+    RUN(test_data_that_is_forgotten);
+    RUN(test_data_that_is_too_much);
     RUN(test_floods);
     RUN(test_a_thousand_connections_that_stop_anywhere);
 }

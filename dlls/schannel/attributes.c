@@ -79,6 +79,32 @@ static SECURITY_STATUS query_remote_certificates(struct context *context, void *
     return SEC_E_OK;
 }
 
+/* A store of what the peer sent, the leaf in front, serialized (schannel.h of the Windows 11 SDK:
+ * SslDeserializeCertificateStore takes it). */
+static SECURITY_STATUS query_serialized_store(struct context *context, void *buffer)
+{
+    SECURITY_STATUS status = SEC_E_INTERNAL_ERROR;
+    CERT_BLOB *out = buffer, blob = { 0, NULL };
+    PCCERT_CONTEXT leaf;
+
+    if ((status = open_peer(context, &leaf))) return status;
+    if (!CertSaveStore(leaf->hCertStore, X509_ASN_ENCODING, CERT_STORE_SAVE_AS_STORE,
+                       CERT_STORE_SAVE_TO_MEMORY, &blob, 0))
+        status = SEC_E_INTERNAL_ERROR;
+    else if (!(blob.pbData = caller_alloc(blob.cbData)))
+        status = SEC_E_INSUFFICIENT_MEMORY;
+    else if (!CertSaveStore(leaf->hCertStore, X509_ASN_ENCODING, CERT_STORE_SAVE_AS_STORE,
+                            CERT_STORE_SAVE_TO_MEMORY, &blob, 0))
+    {
+        caller_free(blob.pbData);
+        status = SEC_E_INTERNAL_ERROR;
+    }
+    else
+        *out = blob;
+    CertFreeCertificateContext(leaf);
+    return status;
+}
+
 static SECURITY_STATUS query_cert_check_result(struct context *context, void *buffer)
 {
     struct certificate_validation_result *result = buffer;
@@ -318,6 +344,51 @@ static SECURITY_STATUS query_supported_signatures(struct context *context, void 
     return SEC_E_OK;
 }
 
+/* What the server agreed to (sspi.h of the Windows SDK: "negotiated TLS extensions"); which messages count is
+ * ours. */
+static SECURITY_STATUS query_negotiated_extensions(struct context *context, void *buffer)
+{
+    SecPkgContext_NegotiatedTlsExtensions *extensions = buffer;
+    const uint16_t *types;
+    unsigned count = session_extensions(context->session, &types);
+
+    extensions->ExtensionsCount = 0;
+    extensions->Extensions = NULL;
+    if (!count) return SEC_E_OK;
+    if (!(extensions->Extensions = caller_alloc(count * sizeof(*types)))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(extensions->Extensions, types, count * sizeof(*types));
+    extensions->ExtensionsCount = count;
+    return SEC_E_OK;
+}
+
+/* --- the program's own data ----------------------------------------------------------------------------- */
+
+#define APPLICATION_DATA_MAX 65536 /* bytes; the limit is ours */
+
+/* A session without data gives none and SEC_E_OK, which is ours. The flags are "reserved" (Microsoft:
+ * SecPkgContext_SessionAppData). */
+static SECURITY_STATUS query_application_data(struct context *context, void *buffer)
+{
+    struct span data = session_application_data(context->session);
+    SecPkgContext_SessionAppData *application = buffer;
+
+    memset(application, 0, sizeof(*application));
+    if (!data.size) return SEC_E_OK;
+    if (!(application->pbAppData = caller_alloc(data.size))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(application->pbAppData, data.data, data.size);
+    application->cbAppData = (DWORD)data.size;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS set_application_data(struct context *context, const void *buffer)
+{
+    const SecPkgContext_SessionAppData *application = buffer;
+    struct span data = { application->pbAppData, application->cbAppData };
+
+    if (data.size > APPLICATION_DATA_MAX || (data.size && !data.data)) return SEC_E_INVALID_PARAMETER;
+    return session_set_application_data(context->session, data) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
 /* --- the context itself --------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS query_package_info(struct context *context, void *buffer)
@@ -474,6 +545,26 @@ static SECURITY_STATUS set_eap_prf_info(struct context *context, const void *buf
     return SEC_E_OK;
 }
 
+/* --- what is taken and has no effect -------------------------------------------------------------------- */
+
+/* False Start saves a round trip; the handshake is made in full, which every server takes. Statuses: ours. */
+static SECURITY_STATUS set_early_start(struct context *context, const void *buffer)
+{
+    const SecPkgContext_EarlyStart *early = buffer;
+
+    if (context->server) return SEC_E_UNSUPPORTED_FUNCTION;
+    return early->dwEarlyStartFlags & ~(DWORD)ENABLE_TLS_CLIENT_EARLY_START ? SEC_E_INVALID_PARAMETER
+                                                                            : SEC_E_OK;
+}
+
+/* The window a key's provider may ask in front of: we have none that asks. */
+static SECURITY_STATUS set_ui_info(struct context *context, const void *buffer)
+{
+    (void)context;
+    (void)buffer;
+    return SEC_E_OK;
+}
+
 /* --- channel bindings ----------------------------------------------------------------------------------- */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
@@ -546,6 +637,10 @@ static const struct attribute
     { SECPKG_ATTR_CC_POLICY_RESULT,     "CC_POLICY_RESULT",     FALSE, query_policy_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, "SERIALIZED_REMOTE_CERT_CONTEXT", TRUE, query_serialized_store },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, "SERIALIZED_REMOTE_CERT_CONTEXT_INPROC", FALSE, query_serialized_store },
+    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, "NEGOTIATED_TLS_EXTENSIONS", FALSE, query_negotiated_extensions },
+    { SECPKG_ATTR_APP_DATA,             "APP_DATA",             FALSE, query_application_data },
     { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
     { SECPKG_ATTR_CONNECTION_INFO_EX,   "CONNECTION_INFO_EX",   FALSE, query_connection_info_ex },
     { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
@@ -578,11 +673,17 @@ SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
 static const struct
 {
     ULONG id;
+    BOOL early; /* can be set before the handshake is done, too */
     ULONG size;
     SECURITY_STATUS (*set)(struct context *context, const void *buffer);
 } settings[] = {
-    { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
-    { SECPKG_ATTR_EAP_PRF_INFO, sizeof(SecPkgContext_EapPrfInfo), set_eap_prf_info },
+    /* clang-format off */
+    { SECPKG_ATTR_APP_DATA,            FALSE, sizeof(SecPkgContext_SessionAppData),     set_application_data },
+    { SECPKG_ATTR_EAP_PRF_INFO,        TRUE,  sizeof(SecPkgContext_EapPrfInfo),         set_eap_prf_info },
+    { SECPKG_ATTR_UI_INFO,             TRUE,  sizeof(SecPkgContext_UiInfo),             set_ui_info },
+    { SECPKG_ATTR_EARLY_START,         TRUE,  sizeof(SecPkgContext_EarlyStart),         set_early_start },
+    { SECPKG_ATTR_KEYING_MATERIAL_INFO, TRUE, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
+    /* clang-format on */
 };
 
 SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffer, ULONG size)
@@ -593,6 +694,7 @@ SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffe
     {
         if (settings[i].id != id) continue;
         if (!buffer || size < settings[i].size) return SEC_E_INVALID_PARAMETER;
+        if (!settings[i].early && !session_facts(context->session)->suite) return SEC_E_INVALID_HANDLE;
         return settings[i].set(context, buffer);
     }
     FIXME("attribute %#lx cannot be set\n", (unsigned long)id);

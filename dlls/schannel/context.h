@@ -187,7 +187,8 @@ SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);
 SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer);
 
 /* SetContextAttributes (attributes.c): SEC_E_UNSUPPORTED_FUNCTION: an attribute that cannot be set;
- * SEC_E_INVALID_PARAMETER: no or too little data. Needs both locks. */
+ * SEC_E_INVALID_PARAMETER: no or too little data, or what is in it cannot be; SEC_E_INVALID_HANDLE: the
+ * handshake is not done. Needs both locks. */
 SECURITY_STATUS context_set(struct context *context, ULONG attribute, const void *buffer, ULONG size);
 
 /* QueryContextAttributesA: the same but for strings. */

@@ -224,13 +224,16 @@ int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *inf
     return 0;
 }
 
-/* Called by GnuTLS for each whole handshake message. */
+/* Called by GnuTLS for each whole handshake message, before and after it reads or sends it; when it has read
+ * one, it does not always hand out all of it again. */
 static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                         const gnutls_datum_t *message)
 {
     struct session *session = gnutls_session_get_ptr(tls);
+    struct span body = { message->data, message->size };
 
-    (void)when;
+    if ((when == GNUTLS_HOOK_PRE) == (incoming != 0)) session_overhear(session, type, body);
+    if (when == GNUTLS_HOOK_PRE) return 0;
     if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) resumption_greeted(&session->resumption, tls);
     if (!incoming) return 0;
     session->handshake_message = TRUE;
@@ -306,7 +309,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     gnutls_transport_set_ptr(session->tls, session);
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
-    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, note_message);
     if (gnutls_priority_set(session->tls, profile->priorities[side]) < 0) goto done;
     if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, profile->certificates[side]) < 0)
         goto done;
@@ -332,6 +335,7 @@ void session_destroy(struct session *session)
     free(session->output.data);
     bytes_wipe(&session->interleaved);
     free(session->issuers);
+    resumption_end(&session->resumption);
     free(session);
 }
 
@@ -475,6 +479,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     }
     session->pending = SESSION_PENDING_NOTHING;
     session_learn_facts(session);
+    resumption_established(&session->resumption, session->tls);
     if (!session->server && session->facts.version < 0x0304)
         resumption_keep(&session->resumption, session->tls);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;

@@ -118,6 +118,14 @@ void session_empty_cache(struct span name);
 void session_set_resumable(struct session *session, BOOL resumable);
 
 /*
+ * Data of the program's that belongs to the session: a session that is resumed from it, on this side and in
+ * this process, has it too (resumption.h). Setting copies it, in the place of what there was; empty: none.
+ * FALSE: no memory. What is got is borrowed until the next call. Both need a finished handshake.
+ */
+BOOL session_set_application_data(struct session *session, struct span data);
+struct span session_application_data(const struct session *session);
+
+/*
  * Puts an alert into the output. FALSE when GnuTLS cannot (any more).
  */
 BOOL session_alert(struct session *session, unsigned level, unsigned alert);
@@ -220,6 +228,10 @@ unsigned session_issuers(const struct session *session, const struct span **issu
 
 /* The OCSP response the server brought about its certificate, DER, or an empty span. Borrowed. */
 struct span session_stapled(const struct session *session);
+
+/* The types of the extensions in the ServerHello and, in TLS 1.3, in the EncryptedExtensions, in their order;
+ * how many. Borrowed until the next handshake. */
+unsigned session_extensions(const struct session *session, const uint16_t **types);
 
 /* The ALPN name in use, or an empty span. Borrowed. */
 struct span session_application_protocol(const struct session *session);
