@@ -678,6 +678,18 @@ static void test_the_answer_comes_through_decryptmessage(void)
 }
 
 /* In TLS 1.2 a new handshake is what a server asks for; and it may ask for a certificate in it. */
+/* How many extensions a side says were agreed to. */
+static DWORD extension_count(struct side *side)
+{
+    SecPkgContext_NegotiatedTlsExtensions extensions = { 0, NULL };
+
+    ok_status(
+        sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions),
+        SEC_E_OK);
+    sspi->FreeContextBuffer(extensions.Extensions);
+    return extensions.ExtensionsCount;
+}
+
 static void test_a_renegotiation_the_server_asks_for(void)
 {
     unsigned ask, turns;
@@ -686,9 +698,11 @@ static void test_a_renegotiation_the_server_asks_for(void)
     {
         PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
         struct side *client = make_client(TLS12, &certificate, 1), *server = make_server(TLS12, 0);
+        DWORD extensions;
 
         later = NULL;
         shake(client, server);
+        extensions = extension_count(client);
         if (ask) server->requirements |= ASC_REQ_MUTUAL_AUTH;
         ok_status(step(server, client), SEC_I_CONTINUE_NEEDED);
         /* Until the client answers, the server goes on. */
@@ -706,6 +720,8 @@ static void test_a_renegotiation_the_server_asks_for(void)
         }
         ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
         check_client(server, ask);
+        ok(extension_count(client) == extensions && extension_count(server) == extensions,
+           "extensions of two handshakes\n");
         ok(reads(client, "meanwhileand more"), "data between the flights is lost\n");
         ok(!client->size, "%u bytes are left\n", (unsigned)client->size);
         ok_status(seal(client, "with new keys", server), SEC_E_OK);
@@ -1494,6 +1510,33 @@ static void test_data_that_is_forgotten(void)
     end(server);
 }
 
+/* A client and a server of one credential are not each other's. */
+static void test_data_of_one_side_only(void)
+{
+    struct side *client = calloc(1, sizeof(*client)), *server = make_server(TLS12, 0);
+    SCH_CREDENTIALS both = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                             .cCreds = 1,
+                             .paCred = &server_certificate,
+                             .dwFlags = SCH_CRED_MANUAL_CRED_VALIDATION };
+    TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~(DWORD)TLS12 };
+
+    both.cTlsParameters = 1;
+    both.pTlsParameters = &parameters;
+    client->requirements = CLIENT_FLAGS;
+    sspi->FreeCredentialsHandle(&server->credential);
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_BOTH, NULL, &both,
+                                              NULL, NULL, &server->credential, NULL),
+              SEC_E_OK);
+    client->credential = server->credential;
+    visit_again(client, server);
+    ok_status(set_data(server, "the server's"), SEC_E_OK);
+    ok(visit_again(client, server), "not resumed\n");
+    ok(has_data(server, "the server's") && has_data(client, ""), "the other side has it\n");
+    sspi->DeleteSecurityContext(&client->context);
+    free(client);
+    end(server);
+}
+
 static void test_data_that_is_too_much(void)
 {
     struct side *client = make_client(TLS13, NULL, 0), *server = make_server(TLS13, 0);
@@ -1653,6 +1696,7 @@ START_TEST(sspi_server)
     RUN(test_a_second_visit);
     RUN(test_data_that_comes_back_with_its_session);
     RUN(test_data_that_is_forgotten);
+    RUN(test_data_of_one_side_only);
     RUN(test_data_that_is_too_much);
     RUN(test_floods);
     RUN(test_a_thousand_connections_that_stop_anywhere);

@@ -107,13 +107,12 @@ static BOOL is_der(struct span value, const uint8_t *bytes, size_t size)
 }
 
 /*
- * The hash of an RSA-PSS signature that GnuTLS has no name for: SHA-1, which is also what missing parameters
- * mean, and SHA-224 (RFC 4055, 3.1).
+ * The hash of an RSA-PSS signature that GnuTLS has no name for: SHA-1, which is the default and so is not
+ * written down in DER, and SHA-224 (RFC 4055, 3.1).
  */
 static gnutls_digest_algorithm_t pss_hash(struct span der)
 {
     static const uint8_t pss[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a };
-    static const uint8_t sha1[] = { 0x2b, 0x0e, 0x03, 0x02, 0x1a };
     static const uint8_t sha224[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04 };
     struct span certificate, body, algorithm, oid, parameters, tagged, hash;
 
@@ -123,7 +122,6 @@ static gnutls_digest_algorithm_t pss_hash(struct span der)
         return GNUTLS_DIG_UNKNOWN;
     if (!take_der(&parameters, 0xa0, &tagged)) return GNUTLS_DIG_SHA1;
     if (!take_der(&tagged, 0x30, &hash) || !take_der(&hash, 0x06, &oid)) return GNUTLS_DIG_UNKNOWN;
-    if (is_der(oid, sha1, sizeof(sha1))) return GNUTLS_DIG_SHA1;
     return is_der(oid, sha224, sizeof(sha224)) ? GNUTLS_DIG_SHA224 : GNUTLS_DIG_UNKNOWN;
 }
 
