@@ -54,7 +54,7 @@ static void test_the_hash_of_every_signature(void)
     }
 }
 
-/* Every beginning of a certificate, up against a page nobody may read. */
+/* Every beginning of a certificate, and one with any byte changed, up against a page nobody may read. */
 static void test_no_certificate_has_no_hash(void)
 {
     uint8_t der[4096], hash[CHAIN_HASH_MAX];
@@ -69,6 +69,14 @@ static void test_no_certificate_has_no_hash(void)
 
         memcpy(pages + 4096 - cut, der, cut);
         ok(!chain_endpoint_hash(leaf, hash), "a hash of %u bytes of %u\n", (unsigned)cut, (unsigned)size);
+    }
+    for (cut = 0; cut < size; cut++)
+    {
+        struct span leaf = { pages + 4096 - size, size };
+
+        memcpy(pages + 4096 - size, der, size);
+        pages[4096 - size + cut] ^= 0x5f;
+        ok(chain_endpoint_hash(leaf, hash) <= sizeof(hash), "byte %u\n", (unsigned)cut);
     }
     VirtualFree(pages, 0, MEM_RELEASE);
 }
