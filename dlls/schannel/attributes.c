@@ -482,9 +482,9 @@ static SECURITY_STATUS set_keying_material_info(struct context *context, const v
 
 /*
  * The labels and the order of the randoms are those of RFC 5216, RFC 5281 and RFC 4851. Microsoft's page
- * (SecPkgContext_EapPrfInfo) has the server's random first for EAP-TTLS, too; no server that follows RFC 5281
- * would agree on that, and GEANTLink, which does EAP-TTLS by these numbers on Windows, works with such
- * servers.
+ * (SecPkgContext_EapPrfInfo) has the server's random first for EAP-TTLS, too. Not followed, which is ours: a
+ * server that does as RFC 5281 says would not agree, and GEANTLink (lib/TTLS/src/Method.cpp), an EAP-TTLS for
+ * Windows, takes numbers 1 and 2 of Schannel where it otherwise computes with the client's random first.
  *
  * TLS 1.3 has exporters in their place: RFC 9190 for EAP-TLS, RFC 9427 for EAP-TTLS, with the number of the
  * method as context. That Windows does the same is ours; EAP-FAST takes another length there and has none.
