@@ -5,6 +5,7 @@ same without the leaf. root.pem is what the tests' prefixes trust; root.der the 
 refuses (it will not sign with MD5).
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -76,6 +77,25 @@ class Maker:
             command += ["--load-certificate", "revoked-list.pem"]
         self.run(*command)
 
+    def signed(self, name, kind, options, digest):
+        """A leaf with the key of "rsa" by a signer of that kind; NAME.der, and in NAME.hash the binding's hash, computed here."""
+        signer = f"signer-{kind[0]}"
+        if not (self.folder / f"{signer}.pem").exists():
+            if kind[0] == "DSA":
+                self.run("openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024", "-out", "dsa.params")
+                self.run("openssl", "genpkey", "-paramfile", "dsa.params", "-out", f"{signer}.key")
+            else:
+                self.run("openssl", "genpkey", "-algorithm", *kind, "-out", f"{signer}.key")
+            self.run("openssl", "req", "-x509", "-new", "-key", f"{signer}.key", "-out", f"{signer}.pem", "-subj", f"/CN=Signer {kind[0]}", "-days", "60")
+            self.run("openssl", "req", "-new", "-key", "rsa.key", "-out", "signed.csr", "-subj", "/CN=localhost")
+        self.run("openssl", "x509", "-req", *options, "-in", "signed.csr", "-CA", f"{signer}.pem", "-CAkey", f"{signer}.key", "-CAcreateserial", "-days", "60",
+                 "-out", f"{name}.pem")
+        self.run("openssl", "x509", "-in", f"{name}.pem", "-outform", "DER", "-out", f"{name}.der")
+        shutil.copy(self.folder / "rsa.key", self.folder / f"{name}.key")
+        der = (self.folder / f"{name}.der").read_bytes()
+        (self.folder / f"{name}.hash").write_bytes(hashlib.new(digest, der).digest() if digest else b"")
+        self.chain(name)
+
     def ocsp(self, name, issuer, *revoked):
         """What the issuer's responder says of a certificate, as NAME.ocsp."""
         serial = lambda n: subprocess.run(["openssl", "x509", "-in", f"{n}.pem", "-noout", "-serial"], cwd=self.folder, check=True,
@@ -109,6 +129,32 @@ class Maker:
         self.run("openssl", "x509", "-req", *digest, "-in", f"{name}.csr", "-CA", "intermediate.pem", "-CAkey", "intermediate.key",
                  "-CAcreateserial", "-out", f"{name}.pem", "-days", "60", "-extfile", f"{name}.ext")
         self.chain(name, "intermediate")
+
+
+# Certificates of one key, signed with each algorithm a binding to the server's end may meet: the signer's key, what is signed with, and the
+# hash of the binding (RFC 5929, 4.1), None where it is undefined. Digests: what openssl is told.
+SIGNED = {
+    "signed-rsa-md5": (["RSA"], ["-md5"], "sha256"),
+    "signed-rsa-sha1": (["RSA"], ["-sha1"], "sha256"),
+    "signed-rsa-sha224": (["RSA"], ["-sha224"], "sha224"),
+    "signed-rsa-sha256": (["RSA"], ["-sha256"], "sha256"),
+    "signed-rsa-sha384": (["RSA"], ["-sha384"], "sha384"),
+    "signed-rsa-sha512": (["RSA"], ["-sha512"], "sha512"),
+    "signed-pss-sha1": (["RSA"], ["-sha1", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20"], "sha256"),
+    "signed-pss-sha224": (["RSA"], ["-sha224", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:28"], "sha224"),
+    "signed-pss-sha256": (["RSA"], ["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"], "sha256"),
+    "signed-pss-sha384": (["RSA"], ["-sha384", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:48"], "sha384"),
+    "signed-pss-sha512": (["RSA"], ["-sha512", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:64"], "sha512"),
+    "signed-ecdsa-sha1": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-sha1"], "sha256"),
+    "signed-ecdsa-sha224": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-sha224"], "sha224"),
+    "signed-ecdsa-sha256": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-sha256"], "sha256"),
+    "signed-ecdsa-sha384": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-sha384"], "sha384"),
+    "signed-ecdsa-sha512": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-sha512"], "sha512"),
+    "signed-dsa-sha1": (["DSA"], ["-sha1"], "sha256"),
+    "signed-dsa-sha256": (["DSA"], ["-sha256"], "sha256"),
+    "signed-ed25519": (["ED25519"], [], None),
+    "signed-ed448": (["ED448"], [], None),
+}
 
 
 def names(*dns):
@@ -164,6 +210,8 @@ def fill(m, crl_port):
     m.weak("md5", "-md5")
     m.weak("rsa1024", "-sha256", bits=1024)
     m.weak("rsa512", "-sha256", bits=512)
+    for name, (kind, options, digest) in SIGNED.items():
+        m.signed(name, kind, options, digest)
     # revocation: lists of the intermediate and the root, and one nobody serves
     here, nowhere = f"http://127.0.0.1:{crl_port}", "http://127.0.0.1:9"
     m.certificate("listed", "Listed Intermediate", "root", extra=f'crl_dist_points = "{here}/root.crl"\n', ca=True)

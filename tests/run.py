@@ -168,6 +168,21 @@ def renegotiating_server(name):
     threading.Thread(target=drive, daemon=True).start()
 
 
+def exporting_server(name, label, size, *options):
+    """An `openssl s_server` that tells each client, in a line, the keying material it exports for a label."""
+    ports[name] = port = free_port()
+    process = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "rsa-rest.pem",
+                                "-keymatexport", label, "-keymatexportlen", str(size), *options], cwd=PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    peers.append(process)
+
+    def tell():
+        for line in process.stdout:
+            if found := re.search(rb"Keying material: ([0-9A-F]+)", line):
+                os.write(process.stdin.fileno(), b"> " + found.group(1) + b"\n")  # what begins with a letter may be a command
+
+    threading.Thread(target=tell, daemon=True).start()
+
+
 def file_server(folder):
     """Plain HTTP for revocation lists; its port, which the certificates name."""
     handler = functools.partial(QuietFiles, directory=str(folder))
@@ -310,6 +325,9 @@ def start_peers():
     openssl_server("PEER_NOT_STAPLED", cert="stapled-good")
     openssl_server("PEER_CRL_REVOKED", cert="crl-revoked")
     openssl_server("PEER_CRL_GOOD", cert="crl-good")
+    openssl_server("PEER_SIGNED_PSS", cert="signed-pss-sha384")
+    openssl_server("PEER_SIGNED_ECDSA", cert="signed-ecdsa-sha512")
+    openssl_server("PEER_SIGNED_ED25519", cert="signed-ed25519")
     openssl_server("PEER_MD5", "-cipher", "ALL:@SECLEVEL=0", cert="md5")
     asks = ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"]
     openssl_server("PEER_ASKS_TLS12", "-tls1_2", *asks)
@@ -333,6 +351,12 @@ def start_peers():
     openssl_server("PEER_PSK", "-tls1_2", "-psk_identity", "somebody", "-psk", PSK, "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES256-CBC-SHA384:PSK-NULL-SHA256:@SECLEVEL=0")
     late_asking_server("PEER_ASKS_LATER")
     renegotiating_server("PEER_RENEGOTIATES")
+    exporting_server("PEER_EXPORTS_BINDING", "EXPORTER-Channel-Binding", 32, "-tls1_3")
+    for version in ("1", "1_1", "1_2"):
+        exporting_server(f"PEER_EXPORTS_EAP_TLS{version}", "client EAP encryption", 128, f"-tls{version}", "-cipher", old)
+    exporting_server("PEER_EXPORTS_TTLS", "ttls keying material", 128, "-tls1_2")
+    exporting_server("PEER_EXPORTS_TTLS_CHALLENGE", "ttls challenge", 128, "-tls1_2")
+    exporting_server("PEER_EXPORTS_TTLS_CHALLENGE_TLS13", "ttls challenge", 128, "-tls1_3")
     nginx_server("PEER_NGINX")
     apache_server("PEER_APACHE")
     wait_for_peers()

@@ -4,6 +4,8 @@
 #include "test.h"
 #include "session.h"
 #include "pair.h"
+#include "prf.h"
+#include "session_tls.h"
 
 #define ALL_TLS                                                                                              \
     (SP_PROT_TLS1_0_CLIENT | SP_PROT_TLS1_1_CLIENT | SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT)
@@ -540,6 +542,127 @@ static void test_a_key_that_has_done_enough(void)
     pair_close(&pair);
 }
 
+/* Both orders of the randoms, and no secret at all, computed once more from the peer's master secret. */
+static void test_the_prf_of_each_version(void)
+{
+    static const struct
+    {
+        const char *priority;
+        gnutls_digest_algorithm_t hash;
+    } rows[] = {
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM", GNUTLS_DIG_SHA384 },
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", GNUTLS_DIG_SHA256 },
+        { "NORMAL:-VERS-ALL:+VERS-TLS1.1:-KX-ALL:+RSA", GNUTLS_DIG_MD5_SHA1 },
+    };
+    struct span label = { (const uint8_t *)"key expansion", 13 };
+    unsigned i, j;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        gnutls_datum_t client, server, secret;
+        uint8_t randoms[2][64], got[128], expected[128];
+        struct pair pair;
+
+        pair_open(&pair, ALL_TLS, rows[i].priority);
+        ok_status(pair_handshake(pair.session, pair.peer), SEC_E_OK);
+        gnutls_session_get_random(pair.peer->tls, &client, &server);
+        gnutls_session_get_master_secret(pair.peer->tls, &secret);
+        for (j = 0; j < 2; j++)
+        {
+            memcpy(randoms[j], j ? server.data : client.data, 32);
+            memcpy(randoms[j] + 32, j ? client.data : server.data, 32);
+        }
+        for (j = 0; j < 3; j++)
+        {
+            struct span seed = { randoms[j == 1], 64 }, master = { secret.data, j == 2 ? 0 : secret.size };
+
+            ok(prf_compute(rows[i].hash, master, label, seed, expected, sizeof(expected)), "row %u\n", i);
+            ok(j == 2 ? session_prf_without_secret(pair.session, label, got, sizeof(got))
+                      : session_prf(pair.session, label, j, got, sizeof(got)),
+               "row %u, %u: none\n", i, j);
+            ok(!memcmp(got, expected, sizeof(got)), "row %u, %u: another\n", i, j);
+        }
+        pair_close(&pair);
+    }
+}
+
+/* Messages that are cut anywhere, or have a byte changed, up against a page nobody may read: of the cut ones
+ * nothing is believed. */
+static void test_messages_cut_short_are_passed_over(void)
+{
+#define START                                                                                                \
+    "\x03\x03"                                                                                               \
+    "01234567890123456789012345678901"                                                                       \
+    "\x02id" /* version, random, session id */
+    static const struct
+    {
+        unsigned type;
+        const char *bytes;
+        size_t size;
+        unsigned extensions, tickets; /* of the whole message */
+    } rows[] = {
+        { GNUTLS_HANDSHAKE_SERVER_HELLO,
+          START "\x13\x01\x00"
+                "\x00\x0c"
+                "\x00\x2b\x00\x02\x03\x04"
+                "\x00\x29\x00\x02\x00\x00",
+          37 + 3 + 2 + 12, 2, 0 },
+        { GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS,
+          "\x00\x09"
+          "\x00\x10\x00\x05\x00\x03\x02h2",
+          11, 1, 0 },
+        { GNUTLS_HANDSHAKE_CLIENT_HELLO,
+          START "\x00\x02\x13\x01"
+                "\x01\x00"
+                "\x00\x18"
+                "\x00\x29\x00\x14"
+                "\x00\x10"
+                "\x00\x02\x61\x62\x00\x00\x00\x01"
+                "\x00\x02\x63\x64\x00\x00\x00\x02"
+                "\x00\x00",
+          37 + 4 + 2 + 2 + 24, 0, 2 },
+    };
+    uint8_t *pages = VirtualAlloc(NULL, 8192, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    struct pair pair;
+    unsigned i;
+    DWORD old;
+
+    VirtualProtect(pages + 4096, 4096, PAGE_NOACCESS, &old);
+    pair_open(&pair, ALL_TLS, "NORMAL");
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        size_t cut;
+
+        for (cut = 0; cut <= rows[i].size; cut++)
+        {
+            struct span message = { pages + 4096 - cut, cut };
+            const uint16_t *types;
+
+            pair.session->extension_count = 0;
+            resumption_offered_none(&pair.session->resumption);
+            memcpy(pages + 4096 - cut, rows[i].bytes, cut);
+            session_overhear(pair.session, rows[i].type, message);
+            ok(session_extensions(pair.session, &types) == (cut == rows[i].size ? rows[i].extensions : 0),
+               "row %u, %u bytes: %u extensions\n", i, (unsigned)cut, pair.session->extension_count);
+            ok(pair.session->resumption.offered.count == (cut == rows[i].size ? rows[i].tickets : 0),
+               "row %u, %u bytes: %u tickets\n", i, (unsigned)cut, pair.session->resumption.offered.count);
+        }
+        ok(i || !pair.session->resumption.chosen, "not the first ticket\n");
+        for (cut = 0; cut < rows[i].size; cut++)
+        {
+            struct span message = { pages + 4096 - rows[i].size, rows[i].size };
+
+            memcpy(pages + 4096 - rows[i].size, rows[i].bytes, rows[i].size);
+            pages[4096 - rows[i].size + cut] = 0xff;
+            session_overhear(pair.session, rows[i].type, message);
+            ok(pair.session->extension_count <= EXTENSIONS_MAX, "row %u, byte %u\n", i, (unsigned)cut);
+        }
+    }
+    pair_close(&pair);
+    VirtualFree(pages, 0, MEM_RELEASE);
+#undef START
+}
+
 START_TEST(session)
 {
     profile_library_open();
@@ -556,4 +679,6 @@ START_TEST(session)
     RUN(test_alerts_between_data_a_thousand_times);
     RUN(test_key_updates_and_data_a_thousand_times);
     RUN(test_a_key_that_has_done_enough);
+    RUN(test_the_prf_of_each_version);
+    RUN(test_messages_cut_short_are_passed_over);
 }

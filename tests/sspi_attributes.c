@@ -3,6 +3,7 @@
  */
 #include "test.h"
 #include "door.h"
+#include <stdio.h>
 
 static void test_connection_and_cipher_info(void)
 {
@@ -322,6 +323,242 @@ static void test_channel_bindings(void)
     client_close(&client);
 }
 
+/* All kinds of signatures are in tests/chain.c; here is how they come through the door. */
+static void test_bindings_to_certificates_of_every_kind(void)
+{
+    static const char prefix[] = "tls-server-end-point:";
+    static const struct
+    {
+        const char *peer, *hash; /* a file of the PKI */
+        DWORD size;
+    } rows[] = {
+        { "PEER_SIGNED_PSS", "signed-pss-sha384.hash", 48 },
+        { "PEER_SIGNED_ECDSA", "signed-ecdsa-sha512.hash", 64 },
+        { "PEER_SIGNED_ED25519", NULL, 0 },
+    };
+    unsigned i, modern;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+        for (modern = 0; modern < 2; modern++)
+        {
+            SecPkgContext_Bindings bindings = { 0, NULL };
+            struct client client;
+            BYTE *hash;
+            DWORD size;
+
+            ok_status(client_open(&client, rows[i].peer, 0, modern), SEC_E_OK);
+            ok_status(
+                sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_ENDPOINT_BINDINGS, &bindings),
+                rows[i].hash ? SEC_E_OK : SEC_E_UNSUPPORTED_FUNCTION);
+            client_close(&client);
+            if (!rows[i].hash) continue;
+            hash = pki_file(rows[i].hash, &size);
+            ok(size == rows[i].size &&
+                   bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(prefix) - 1 + size,
+               "%s: %lu bytes\n", rows[i].peer, bindings.BindingsLength);
+            ok(!memcmp(bindings.Bindings + 1, prefix, sizeof(prefix) - 1) &&
+                   !memcmp((BYTE *)(bindings.Bindings + 1) + sizeof(prefix) - 1, hash, size),
+               "%s: another hash\n", rows[i].peer);
+            sspi->FreeContextBuffer(bindings.Bindings);
+        }
+}
+
+/* As schannel.h of the Windows SDK says how to read it: a serialized store, the leaf in it. */
+static void test_the_servers_chain_as_a_serialized_store(void)
+{
+    static const ULONG ids[] = { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT,
+                                 SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC };
+    struct client client;
+    unsigned i;
+
+    ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
+    for (i = 0; i < ARRAY_SIZE(ids); i++)
+    {
+        PCCERT_CONTEXT leaf = NULL, other = NULL;
+        CERT_BLOB blob = { 0, NULL };
+        unsigned count = 0;
+        HCERTSTORE store;
+
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf),
+                  SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&client.context, ids[i], &blob), SEC_E_OK);
+        store = CertOpenStore(CERT_STORE_PROV_SERIALIZED, X509_ASN_ENCODING, 0, 0, &blob);
+        ok(store != NULL, "%u: no store: %#lx\n", i, GetLastError());
+        while (store && (other = CertEnumCertificatesInStore(store, other)))
+            if (!count++)
+                ok(CertCompareCertificate(X509_ASN_ENCODING, leaf->pCertInfo, other->pCertInfo) &&
+                       leaf->cbCertEncoded == other->cbCertEncoded &&
+                       !memcmp(leaf->pbCertEncoded, other->pbCertEncoded, leaf->cbCertEncoded),
+                   "%u: the leaf is not in front\n", i);
+        ok(count == 2, "%u: %u certificates\n", i, count);
+        if (store) CertCloseStore(store, 0);
+        ok_status(sspi->FreeContextBuffer(blob.pbData), SEC_E_OK);
+        CertFreeCertificateContext(leaf);
+    }
+    client_close(&client);
+}
+
+static void test_extensions_the_server_agreed_to(void)
+{
+    static const struct
+    {
+        const char *peer;
+        DWORD protocols;
+        unsigned count;
+        WORD types[8];
+    } rows[] = {
+        { "PEER_OPENSSL_TLS13", SP_PROT_TLS1_3_CLIENT, 2, { 43, 51 } }, /* supported_versions, key_share */
+        { "PEER_OPENSSL_P384", SP_PROT_TLS1_3_CLIENT, 2, { 43, 51 } },  /* after a HelloRetryRequest */
+        { "PEER_OPENSSL_TLS12",
+          SP_PROT_TLS1_2_CLIENT,
+          4,
+          { 0xff01, 11, 35, 23 } }, /* points, ticket, secret */
+        { "PEER_OPENSSL_IDS", SP_PROT_TLS1_2_CLIENT, 3, { 0xff01, 11, 23 } },
+        { "PEER_OPENSSL_RSA", SP_PROT_TLS1_2_CLIENT, 3, { 0xff01, 35, 23 } },
+        { "PEER_OPENSSL_TLS10", SP_PROT_TLS1_0_CLIENT, 5, { 0xff01, 11, 22, 35, 23 } },
+    };
+    unsigned i, j, k;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SecPkgContext_NegotiatedTlsExtensions extensions = { 0, NULL };
+        struct client client;
+
+        ok_status(client_open(&client, rows[i].peer, rows[i].protocols,
+                              (rows[i].protocols & SP_PROT_TLS1_3_CLIENT) != 0),
+                  SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS,
+                                                &extensions),
+                  SEC_E_OK);
+        ok(extensions.ExtensionsCount == rows[i].count, "%s: %lu of them\n", rows[i].peer,
+           extensions.ExtensionsCount);
+        for (j = 0; j < extensions.ExtensionsCount; j++)
+        {
+            for (k = 0; k < rows[i].count && rows[i].types[k] != extensions.Extensions[j]; k++) continue;
+            ok(k < rows[i].count, "%s: %#x\n", rows[i].peer, extensions.Extensions[j]);
+        }
+        ok_status(sspi->FreeContextBuffer(extensions.Extensions), SEC_E_OK);
+        client_close(&client);
+    }
+}
+
+/* --- what OpenSSL exports, too -------------------------------------------------------------------------- */
+
+/* A peer of tests/run.py that says what it exports (PEER_EXPORTS_*): `size` bytes of it. */
+static BOOL hear_exported(struct client *client, BYTE *exported, size_t size)
+{
+    char text[1024];
+    unsigned value;
+    size_t got = 0, i;
+
+    if (client_receive(client, text, sizeof(text) - 1, &got) || got < 2 + 2 * size || text[0] != '>')
+        return FALSE;
+    text[got] = 0;
+    for (i = 0; i < size; i++)
+    {
+        if (sscanf(text + 2 + 2 * i, "%2x", &value) != 1) return FALSE;
+        exported[i] = (BYTE)value;
+    }
+    return TRUE;
+}
+
+static void test_the_binding_of_tls13_is_exported(void)
+{
+    static const char prefix[] = "tls-exporter:";
+    SecPkgContext_Bindings bindings = { 0, NULL };
+    struct client client;
+    BYTE exported[32];
+
+    ok_status(client_open(&client, "PEER_EXPORTS_BINDING", 0, TRUE), SEC_E_OK);
+    ok(hear_exported(&client, exported, sizeof(exported)), "the peer says nothing\n");
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_UNIQUE_BINDINGS, &bindings),
+              SEC_E_OK);
+    ok(bindings.BindingsLength == sizeof(*bindings.Bindings) + sizeof(prefix) - 1 + sizeof(exported) &&
+           bindings.Bindings->cbApplicationDataLength == sizeof(prefix) - 1 + sizeof(exported),
+       "%lu bytes\n", bindings.BindingsLength);
+    ok(!memcmp(bindings.Bindings + 1, prefix, sizeof(prefix) - 1), "no prefix\n");
+    ok(!memcmp((BYTE *)(bindings.Bindings + 1) + sizeof(prefix) - 1, exported, sizeof(exported)),
+       "not what OpenSSL exports\n");
+    sspi->FreeContextBuffer(bindings.Bindings);
+    client_close(&client);
+}
+
+static SECURITY_STATUS set_eap(struct client *client, DWORD function)
+{
+    SecPkgContext_EapPrfInfo info = { 0, sizeof(function), (BYTE *)&function };
+
+    return sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_EAP_PRF_INFO, &info, sizeof(info));
+}
+
+static void test_keys_for_eap(void)
+{
+    static const BYTE zero[64];
+    static const struct
+    {
+        const char *peer;
+        DWORD protocols, function;
+        BOOL set, vectors;
+    } rows[] = {
+        { "PEER_EXPORTS_EAP_TLS1", SP_PROT_TLS1_0_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_1", SP_PROT_TLS1_1_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_2", SP_PROT_TLS1_2_CLIENT, 0, FALSE, TRUE },
+        { "PEER_EXPORTS_EAP_TLS1_2", SP_PROT_TLS1_2_CLIENT, 0, TRUE, TRUE },
+        { "PEER_EXPORTS_TTLS", SP_PROT_TLS1_2_CLIENT, 1, TRUE, FALSE },
+        { "PEER_EXPORTS_TTLS_CHALLENGE", SP_PROT_TLS1_2_CLIENT, 2, TRUE, FALSE },
+        { "PEER_EXPORTS_TTLS_CHALLENGE_TLS13", SP_PROT_TLS1_3_CLIENT, 2, TRUE, FALSE },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SecPkgContext_EapKeyBlock block;
+        struct client client;
+        BYTE exported[128];
+
+        ok_status(client_open(&client, rows[i].peer, rows[i].protocols,
+                              (rows[i].protocols & SP_PROT_TLS1_3_CLIENT) != 0),
+                  SEC_E_OK);
+        if (rows[i].set) ok_status(set_eap(&client, rows[i].function), SEC_E_OK);
+        ok(hear_exported(&client, exported, sizeof(exported)), "%s says nothing\n", rows[i].peer);
+        memset(&block, 0xcc, sizeof(block));
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_EAP_KEY_BLOCK, &block),
+                  SEC_E_OK);
+        ok(!memcmp(block.rgbKeys, exported, sizeof(exported)), "%s exports something else\n", rows[i].peer);
+        ok((memcmp(block.rgbIVs, zero, sizeof(zero)) != 0) == rows[i].vectors, "%s: vectors\n", rows[i].peer);
+        client_close(&client);
+    }
+}
+
+static void test_eap_functions_that_are_none(void)
+{
+    DWORD function = 0, too_large = 4;
+    const struct
+    {
+        SecPkgContext_EapPrfInfo info;
+        SECURITY_STATUS status;
+    } rows[] = {
+        { { 0, sizeof(function), (BYTE *)&function }, SEC_E_OK },
+        { { 1, sizeof(function), (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function) - 1, (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function) + 1, (BYTE *)&function }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function), NULL }, SEC_E_INVALID_PARAMETER },
+        { { 0, sizeof(function), (BYTE *)&too_large }, SEC_E_INVALID_PARAMETER },
+    };
+    struct client client;
+    unsigned i;
+
+    client_acquire(&client, 0, TRUE);
+    client_step(&client);
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SECURITY_STATUS status = sspi->SetContextAttributesW(&client.context, SECPKG_ATTR_EAP_PRF_INFO,
+                                                             (void *)&rows[i].info, sizeof(rows[i].info));
+
+        ok(status == rows[i].status, "row %u: %#lx\n", i, status);
+    }
+    client_close(&client);
+}
+
 START_TEST(sspi_attributes)
 {
     if (!sspi_open()) return;
@@ -335,4 +572,10 @@ START_TEST(sspi_attributes)
     RUN(test_application_protocols);
     RUN(test_key_info_in_both_character_sets);
     RUN(test_channel_bindings);
+    RUN(test_bindings_to_certificates_of_every_kind);
+    RUN(test_the_servers_chain_as_a_serialized_store);
+    RUN(test_extensions_the_server_agreed_to);
+    RUN(test_the_binding_of_tls13_is_exported);
+    RUN(test_keys_for_eap);
+    RUN(test_eap_functions_that_are_none);
 }

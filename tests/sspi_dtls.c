@@ -1,6 +1,6 @@
 /*
- * DTLS through the door: two sides in one process with a network in between that loses, repeats, reorders and changes
- * datagrams as it is told; and other people's servers over UDP.
+ * DTLS through the door: two sides in one process with a network in between that loses, repeats, reorders and
+ * changes datagrams as it is told; and other people's servers over UDP.
  */
 #include "test.h"
 #include "sides.h"
@@ -70,8 +70,7 @@ static void transmit(struct queue *queue, const BYTE *bytes, ULONG size)
     BYTE changed[2048];
 
     if (size > sizeof(changed)) return;
-    if (chance(100) < faults)
-        switch (chance(4))
+    if (chance(100) < faults) switch (chance(4))
         {
         case 0: /* lost */
             return;
@@ -118,7 +117,8 @@ struct party
     ULONG last_size;
 };
 
-static void party_open(struct party *party, BOOL server, DWORD protocols, DWORD flags, PCCERT_CONTEXT *certificate)
+static void party_open(struct party *party, BOOL server, DWORD protocols, DWORD flags,
+                       PCCERT_CONTEXT *certificate)
 {
     SCHANNEL_CRED cred = { .dwVersion = SCHANNEL_CRED_VERSION,
                            .cCreds = certificate ? 1 : 0,
@@ -131,8 +131,8 @@ static void party_open(struct party *party, BOOL server, DWORD protocols, DWORD 
     party->requirements = server ? DATAGRAM_SERVER : DATAGRAM_FLAGS;
     party->address = "\x02\x00\x12\x34\x7f\x00\x00\x01";
     ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W,
-                                              server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL, &cred, NULL,
-                                              NULL, &party->credential, NULL),
+                                              server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL,
+                                              &cred, NULL, NULL, &party->credential, NULL),
               SEC_E_OK);
 }
 
@@ -176,15 +176,17 @@ static SECURITY_STATUS call(struct party *party, const struct datagram *datagram
         in_desc.cBuffers += party->given_count;
     }
     if (party->server)
-        party->status = sspi->AcceptSecurityContext(&party->credential, first ? NULL : &party->context, &in_desc,
-                                                    party->requirements, 0, &party->context, &out_desc,
-                                                    &party->attributes, &party->expiry);
+        party->status = sspi->AcceptSecurityContext(&party->credential, first ? NULL : &party->context,
+                                                    &in_desc, party->requirements, 0, &party->context,
+                                                    &out_desc, &party->attributes, &party->expiry);
     else
         party->status = sspi->InitializeSecurityContextW(
-            &party->credential, first ? NULL : &party->context, (WCHAR *)L"localhost", party->requirements, 0, 0,
-            in_desc.cBuffers ? &in_desc : NULL, 0, &party->context, &out_desc, &party->attributes, &party->expiry);
+            &party->credential, first ? NULL : &party->context, (WCHAR *)L"localhost", party->requirements, 0,
+            0, in_desc.cBuffers ? &in_desc : NULL, 0, &party->context, &out_desc, &party->attributes,
+            &party->expiry);
     if (!FAILED(party->status) && party->context.dwLower) party->has_context = TRUE;
-    if (out[0].pvBuffer && out[0].cbBuffer && (!FAILED(party->status) || party->requirements & ISC_REQ_EXTENDED_ERROR))
+    if (out[0].pvBuffer && out[0].cbBuffer &&
+        (!FAILED(party->status) || party->requirements & ISC_REQ_EXTENDED_ERROR))
     {
         party->datagrams++;
         party->fragments += party->status == SEC_I_MESSAGE_FRAGMENT;
@@ -207,7 +209,8 @@ static SECURITY_STATUS speak(struct party *party, const struct datagram *datagra
 }
 
 /* DecryptMessage of a datagram; TRUE: it was that text. */
-static BOOL read_data(struct party *party, const struct datagram *datagram, const char *text, SECURITY_STATUS *status)
+static BOOL read_data(struct party *party, const struct datagram *datagram, const char *text,
+                      SECURITY_STATUS *status)
 {
     SecBuffer buffers[4] = { { 0 } };
     SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
@@ -230,7 +233,8 @@ static BOOL seal(struct party *party, const char *text, struct datagram *datagra
     memcpy(datagram->bytes + sizes.cbHeader, text, size);
     buffers[0] = (SecBuffer){ sizes.cbHeader, SECBUFFER_STREAM_HEADER, datagram->bytes };
     buffers[1] = (SecBuffer){ size, SECBUFFER_DATA, datagram->bytes + sizes.cbHeader };
-    buffers[2] = (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, datagram->bytes + sizes.cbHeader + size };
+    buffers[2] =
+        (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, datagram->bytes + sizes.cbHeader + size };
     buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     if (sspi->EncryptMessage(&party->context, 0, &desc, 0)) return FALSE;
     datagram->size = buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer;
@@ -248,8 +252,10 @@ static void arrive(struct party *party, const struct datagram *datagram, struct 
         if (status == SEC_E_INCOMPLETE_MESSAGE || status == SEC_I_INCOMPLETE_CREDENTIALS ||
             (!party->has_context && status == SEC_E_ILLEGAL_MESSAGE))
         {
-            if (status == SEC_I_INCOMPLETE_CREDENTIALS) speak(party, NULL, to);
-            else party->status = SEC_I_CONTINUE_NEEDED;
+            if (status == SEC_I_INCOMPLETE_CREDENTIALS)
+                speak(party, NULL, to);
+            else
+                party->status = SEC_I_CONTINUE_NEEDED;
         }
         return;
     }
@@ -309,14 +315,17 @@ static void test_a_handshake_in_both_versions(void)
         ok(!timeouts, "row %u: %u timeouts\n", i, timeouts);
         ok(client.attributes == DATAGRAM_FLAGS, "row %u: attributes %#lx\n", i, client.attributes);
         ok(server.attributes == DATAGRAM_SERVER, "row %u: attributes %#lx\n", i, server.attributes);
-        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info), SEC_E_OK);
-        ok(info.dwProtocol == (versions[i][0] ? versions[i][0] : SP_PROT_DTLS1_2_CLIENT), "row %u: protocol %#lx\n", i,
-           info.dwProtocol);
+        ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_CONNECTION_INFO, &info),
+                  SEC_E_OK);
+        ok(info.dwProtocol == (versions[i][0] ? versions[i][0] : SP_PROT_DTLS1_2_CLIENT),
+           "row %u: protocol %#lx\n", i, info.dwProtocol);
         ok_status(sspi->QueryContextAttributesW(&server.context, SECPKG_ATTR_CIPHER_INFO, &cipher), SEC_E_OK);
         ok(cipher.dwProtocol == (i == 1 ? 0xfeff : 0xfefd), "row %u: version %#lx\n", i, cipher.dwProtocol);
-        ok(seal(&client, "to the server", &datagram) && read_data(&server, &datagram, "to the server", &status),
+        ok(seal(&client, "to the server", &datagram) &&
+               read_data(&server, &datagram, "to the server", &status),
            "row %u: not read\n", i);
-        ok(seal(&server, "to the client", &datagram) && read_data(&client, &datagram, "to the client", &status),
+        ok(seal(&server, "to the client", &datagram) &&
+               read_data(&client, &datagram, "to the client", &status),
            "row %u: not read\n", i);
         party_close(&client);
         party_close(&server);

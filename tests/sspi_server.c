@@ -461,6 +461,18 @@ static void test_the_answer_comes_through_decryptmessage(void)
 }
 
 /* In TLS 1.2 a new handshake is what a server asks for; and it may ask for a certificate in it. */
+/* How many extensions a side says were agreed to. */
+static DWORD extension_count(struct side *side)
+{
+    SecPkgContext_NegotiatedTlsExtensions extensions = { 0, NULL };
+
+    ok_status(
+        sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions),
+        SEC_E_OK);
+    sspi->FreeContextBuffer(extensions.Extensions);
+    return extensions.ExtensionsCount;
+}
+
 static void test_a_renegotiation_the_server_asks_for(void)
 {
     unsigned ask, turns;
@@ -469,9 +481,11 @@ static void test_a_renegotiation_the_server_asks_for(void)
     {
         PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
         struct side *client = side_client(TLS12, &certificate, 1), *server = side_server(TLS12, 0);
+        DWORD extensions;
 
         later = NULL;
         side_shake(client, server);
+        extensions = extension_count(client);
         if (ask) server->requirements |= ASC_REQ_MUTUAL_AUTH;
         ok_status(side_step(server, client), SEC_I_CONTINUE_NEEDED);
         /* Until the client answers, the server goes on. */
@@ -490,6 +504,8 @@ static void test_a_renegotiation_the_server_asks_for(void)
         }
         ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
         check_client(server, ask);
+        ok(extension_count(client) == extensions && extension_count(server) == extensions,
+           "extensions of two handshakes\n");
         ok(side_reads(client, "meanwhileand more"), "data between the flights is lost\n");
         ok(!client->size, "%u bytes are left\n", (unsigned)client->size);
         ok_status(side_seal(client, "with new keys", server), SEC_E_OK);
@@ -507,24 +523,80 @@ static void test_a_renegotiation_the_server_asks_for(void)
 static void test_both_sides_see_the_same_bindings(void)
 {
     static const ULONG kinds[] = { SECPKG_ATTR_ENDPOINT_BINDINGS, SECPKG_ATTR_UNIQUE_BINDINGS };
-    struct side *client = side_client(TLS12, NULL, 0), *server = side_server(TLS12, 0);
     unsigned i;
 
-    side_shake(client, server);
-    for (i = 0; i < ARRAY_SIZE(kinds); i++)
+    for (i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(versions); i++)
     {
-        SecPkgContext_Bindings bindings[2];
+        struct side *client = side_client(versions[i / ARRAY_SIZE(kinds)], NULL, 0),
+                    *server = side_server(versions[i / ARRAY_SIZE(kinds)], 0);
+        ULONG kind = kinds[i % ARRAY_SIZE(kinds)];
+        SecPkgContext_Bindings bindings[2] = { { 0, NULL }, { 0, NULL } };
 
-        ok_status(sspi->QueryContextAttributesW(&client->context, kinds[i], &bindings[0]), SEC_E_OK);
-        ok_status(sspi->QueryContextAttributesW(&server->context, kinds[i], &bindings[1]), SEC_E_OK);
+        side_shake(client, server);
+
+        ok_status(sspi->QueryContextAttributesW(&client->context, kind, &bindings[0]), SEC_E_OK);
+        ok_status(sspi->QueryContextAttributesW(&server->context, kind, &bindings[1]), SEC_E_OK);
         ok(bindings[0].BindingsLength == bindings[1].BindingsLength &&
                !memcmp(bindings[0].Bindings, bindings[1].Bindings, bindings[0].BindingsLength),
-           "attribute %#lx differs\n", kinds[i]);
+           "attribute %#lx differs\n", kind);
         sspi->FreeContextBuffer(bindings[0].Bindings);
         sspi->FreeContextBuffer(bindings[1].Bindings);
+        side_end(client);
+        side_end(server);
     }
-    side_end(client);
-    side_end(server);
+}
+
+/* Both sides have the same EAP keys; those of EAP-TLS in TLS 1.3 are an export with the method's number as
+ * its context (RFC 9190, 2.3). What they are below TLS 1.3 is in sspi_attributes and session. */
+static void test_both_sides_have_the_same_eap_keys(void)
+{
+    static const BYTE methods[] = { 13, 21 };
+    SecPkgContext_EapKeyBlock blocks[4][2];
+    DWORD function;
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = side_client(versions[i], NULL, 0), *server = side_server(versions[i], 0);
+
+        side_shake(client, server);
+        for (function = 0; function < 4; function++)
+        {
+            SecPkgContext_EapPrfInfo info = { 0, sizeof(function), (BYTE *)&function };
+            BOOL none = function == 3 && versions[i] == TLS13;
+
+            for (k = 0; k < 2; k++)
+            {
+                CtxtHandle *context = k ? &server->context : &client->context;
+
+                ok_status(sspi->SetContextAttributesW(context, SECPKG_ATTR_EAP_PRF_INFO, &info, sizeof(info)),
+                          SEC_E_OK);
+                ok_status(
+                    sspi->QueryContextAttributesW(context, SECPKG_ATTR_EAP_KEY_BLOCK, &blocks[function][k]),
+                    none ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_OK);
+            }
+            ok(!memcmp(&blocks[function][0], &blocks[function][1], sizeof(blocks[function][0])),
+               "function %lu: the two sides differ\n", function);
+            ok(!function || memcmp(&blocks[0][0], &blocks[function][0], 128), "function %lu is the first\n",
+               function);
+            if (versions[i] != TLS13 || function > 1) continue;
+            {
+                SecPkgContext_KeyingMaterial_Inproc inproc = { 30,  (char *)"EXPORTER_EAP_TLS_Key_Material",
+                                                               1,   (BYTE *)&methods[function],
+                                                               128, NULL };
+
+                ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INPROC,
+                                                        &inproc),
+                          SEC_E_OK);
+                ok(inproc.pbKeyingMaterial &&
+                       !memcmp(inproc.pbKeyingMaterial, blocks[function][0].rgbKeys, 128),
+                   "function %lu: not that export\n", function);
+                sspi->FreeContextBuffer(inproc.pbKeyingMaterial);
+            }
+        }
+        side_end(client);
+        side_end(server);
+    }
 }
 
 /* RFC 5705: both sides export the same, another label or context another. */
@@ -587,9 +659,289 @@ static void test_both_sides_export_the_same_keys(void)
                 sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &info, 4),
                 SEC_E_INVALID_PARAMETER);
         }
-        ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_UI_INFO, &pair, sizeof(pair)),
-                  SEC_E_UNSUPPORTED_FUNCTION);
+        ok_status(
+            sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_SESSION_INFO, &pair, sizeof(pair)),
+            SEC_E_UNSUPPORTED_FUNCTION);
         sspi->FreeContextBuffer(first.pbKeyingMaterial);
+        side_end(client);
+        side_end(server);
+    }
+}
+
+/* --- every attribute, at every time --------------------------------------------------------------------- */
+
+#define EARLY    SEC_E_INVALID_HANDLE
+#define NOBODY   SEC_E_NO_CREDENTIALS
+#define REFUSED  SEC_E_UNSUPPORTED_FUNCTION
+#define PARAM    SEC_E_INVALID_PARAMETER
+#define INTERNAL SEC_E_INTERNAL_ERROR
+
+/* What each gives before the handshake is done, and after it to the client and to the server, neither of whom
+ * has asked for anything or set anything. */
+static const struct
+{
+    ULONG id;
+    SECURITY_STATUS before, client, server;
+} queries[] = {
+    /* clang-format off */
+    { SECPKG_ATTR_LIFESPAN,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_STREAM_SIZES,                          EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_KEY_INFO,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_PACKAGE_INFO,                          SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_FLAGS,                                 EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_UNIQUE_BINDINGS,                       EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_ENDPOINT_BINDINGS,                     EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_APPLICATION_PROTOCOL,                  EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS,             EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERT_CONTEXT,                   NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_LOCAL_CERT_CONTEXT,                    EARLY,   NOBODY,   SEC_E_OK },
+    { SECPKG_ATTR_ISSUER_LIST_EX,                        SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_CONNECTION_INFO,                       EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EAP_KEY_BLOCK,                         EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_SESSION_INFO,                          EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_APP_DATA,                              EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERTIFICATES,                   NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_CC_POLICY_RESULT,                      EARLY,   REFUSED,  REFUSED },
+    { SECPKG_ATTR_LOCAL_CERT_INFO,                       EARLY,   NOBODY,   SEC_E_OK },
+    { SECPKG_ATTR_CIPHER_INFO,                           EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_SUPPORTED_SIGNATURES,                  SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_REMOTE_CERT_CHAIN,                     NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_KEYING_MATERIAL,                       EARLY,   EARLY,   EARLY }, /* nobody has said what */
+    { SECPKG_ATTR_KEYING_MATERIAL_INPROC,                EARLY,   PARAM,    PARAM },
+    { SECPKG_ATTR_CONNECTION_INFO_EX,                    EARLY,   SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_CERT_CHECK_RESULT,                     NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC,              NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT,        NOBODY,   SEC_E_OK, NOBODY },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, EARLY,   SEC_E_OK, NOBODY },
+    /* clang-format on */
+};
+
+/* What the headers know and TLS here does not. */
+static const ULONG refused[] = {
+    SECPKG_ATTR_SIZES,
+    SECPKG_ATTR_NAMES,
+    SECPKG_ATTR_DCE_INFO,
+    SECPKG_ATTR_AUTHORITY,
+    SECPKG_ATTR_PROTO_INFO,
+    SECPKG_ATTR_PASSWORD_EXPIRY,
+    SECPKG_ATTR_SESSION_KEY,
+    SECPKG_ATTR_USER_FLAGS,
+    SECPKG_ATTR_NEGOTIATION_INFO,
+    SECPKG_ATTR_NATIVE_NAMES,
+    SECPKG_ATTR_ACCESS_TOKEN,
+    SECPKG_ATTR_TARGET_INFORMATION,
+    SECPKG_ATTR_IS_LOOPBACK,
+    SECPKG_ATTR_ISSUER_LIST,
+    SECPKG_ATTR_REMOTE_CRED,
+    SECPKG_ATTR_LOCAL_CRED,
+    SECPKG_ATTR_ROOT_STORE,
+    SECPKG_ATTR_MAPPED_CRED_ATTR,
+    SECPKG_ATTR_TOKEN_BINDING,
+    SECPKG_ATTR_EAP_PRF_INFO,
+    SECPKG_ATTR_SUBJECT_SECURITY_ATTRIBUTES,
+    SECPKG_ATTR_EARLY_START,
+    SECPKG_ATTR_UI_INFO,
+    SECPKG_ATTR_KEYING_MATERIAL_INFO,
+    SECPKG_ATTR_SUPPORTED_ALGS,
+    SECPKG_ATTR_CIPHER_STRENGTHS,
+    SECPKG_ATTR_SUPPORTED_PROTOCOLS,
+    0x7777,
+};
+
+/* Both character sets; what is allocated stays. */
+static void query_as(CtxtHandle *context, ULONG id, BOOL nowhere, SECURITY_STATUS expected, const char *when)
+{
+    DWORD64 buffer[256] = { 0 }, untouched[256] = { 0 };
+    SECURITY_STATUS wide = sspi->QueryContextAttributesW(context, id, nowhere ? NULL : buffer), narrow;
+
+    if (expected == REFUSED || expected == EARLY)
+        ok(!memcmp(buffer, untouched, sizeof(buffer)), "%s, attribute %#lx: something was written\n", when,
+           id);
+    memset(buffer, 0, sizeof(buffer));
+    narrow = sspi_a->QueryContextAttributesA(context, id, nowhere ? NULL : buffer);
+    ok(wide == expected && narrow == expected, "%s, attribute %#lx: %#lx and %#lx, not %#lx\n", when, id,
+       wide, narrow, expected);
+}
+
+enum stage
+{
+    STAGE_BEFORE, /* one step was made */
+    STAGE_CLIENT,
+    STAGE_SERVER,
+    STAGE_GONE
+};
+
+static void query_all(CtxtHandle *context, enum stage stage, const char *when)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(queries); i++)
+    {
+        SECURITY_STATUS expected = stage == STAGE_BEFORE   ? queries[i].before
+                                   : stage == STAGE_CLIENT ? queries[i].client
+                                   : stage == STAGE_SERVER ? queries[i].server
+                                                           : EARLY;
+
+        query_as(context, queries[i].id, FALSE, expected, when);
+        query_as(context, queries[i].id, TRUE, stage == STAGE_GONE ? EARLY : INTERNAL, when);
+    }
+    for (i = 0; i < ARRAY_SIZE(refused); i++)
+    {
+        query_as(context, refused[i], FALSE, stage == STAGE_GONE ? EARLY : REFUSED, when);
+        query_as(context, refused[i], TRUE, stage == STAGE_GONE ? EARLY : REFUSED, when);
+    }
+}
+
+static void test_every_attribute_at_every_time(void)
+{
+    static const BYTE alert[] = { 21, 3, 3, 0, 2, 2, 40 };
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *sides[2] = { side_client(versions[i], NULL, 0), side_server(versions[i], 0) };
+        CtxtHandle gone[2];
+
+        side_step(sides[0], sides[1]);
+        query_all(&sides[0]->context, STAGE_BEFORE, "client, before");
+        side_step(sides[1], sides[0]);
+        query_all(&sides[1]->context, STAGE_BEFORE, "server, before");
+        side_run(sides[0], sides[1]);
+        side_run(sides[1], sides[0]);
+        side_run(sides[0], sides[1]);
+        ok(!sides[0]->status && !sides[1]->status, "%#lx, %#lx\n", sides[0]->status, sides[1]->status);
+        query_all(&sides[0]->context, STAGE_CLIENT, "client, after");
+        query_all(&sides[1]->context, STAGE_SERVER, "server, after");
+        /* A record that opens to nothing ends both; what was negotiated can still be asked for. */
+        for (k = 0; k < 2; k++)
+        {
+            BYTE record[64] = { 23, 3, 3, 0, sizeof(record) - 5 };
+            SecBuffer buffers[4] = { { sizeof(record), SECBUFFER_DATA, record } };
+            SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
+
+            ok(FAILED(sspi->DecryptMessage(&sides[k]->context, &desc, 0, NULL)), "side %u took it\n", k);
+            query_all(&sides[k]->context, k ? STAGE_SERVER : STAGE_CLIENT,
+                      k ? "server, failed" : "client, failed");
+            gone[k] = sides[k]->context;
+            side_end(sides[k]);
+            query_all(&gone[k], STAGE_GONE, "deleted");
+        }
+        /* And one that never had a handshake. */
+        sides[0] = side_client(versions[i], NULL, 0);
+        side_step(sides[0], NULL);
+        memcpy(sides[0]->in, alert, sides[0]->size = sizeof(alert));
+        ok(FAILED(side_step(sides[0], NULL)), "an alert is no end\n");
+        query_all(&sides[0]->context, STAGE_BEFORE, "client, failed before");
+        side_end(sides[0]);
+    }
+}
+
+static const struct
+{
+    ULONG id, size;
+    SECURITY_STATUS before, client, server; /* of zeros */
+} orders[] = {
+    { SECPKG_ATTR_APP_DATA, sizeof(SecPkgContext_SessionAppData), EARLY, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EAP_PRF_INFO, sizeof(SecPkgContext_EapPrfInfo), PARAM, PARAM, PARAM },
+    { SECPKG_ATTR_UI_INFO, sizeof(SecPkgContext_UiInfo), SEC_E_OK, SEC_E_OK, SEC_E_OK },
+    { SECPKG_ATTR_EARLY_START, sizeof(SecPkgContext_EarlyStart), SEC_E_OK, SEC_E_OK, REFUSED },
+    { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), PARAM, PARAM, PARAM },
+    { SECPKG_ATTR_SESSION_INFO, 64, REFUSED, REFUSED, REFUSED },
+    { 0x7777, 64, REFUSED, REFUSED, REFUSED },
+};
+
+/* Too little of it, or nothing, is refused first. */
+static void set_all(CtxtHandle *context, enum stage stage, const char *when)
+{
+    BYTE zeros[64] = { 0 };
+    unsigned i, ansi;
+
+    for (i = 0; i < ARRAY_SIZE(orders); i++)
+        for (ansi = 0; ansi < 2; ansi++)
+        {
+            SECURITY_STATUS(SEC_ENTRY * set)
+            (CtxtHandle *, ULONG, void *, ULONG) =
+                ansi ? sspi_a->SetContextAttributesA : sspi->SetContextAttributesW;
+            SECURITY_STATUS expected = stage == STAGE_BEFORE   ? orders[i].before
+                                       : stage == STAGE_CLIENT ? orders[i].client
+                                       : stage == STAGE_SERVER ? orders[i].server
+                                                               : EARLY,
+                            little = stage == STAGE_GONE           ? EARLY
+                                     : orders[i].client == REFUSED ? REFUSED
+                                                                   : PARAM;
+            SECURITY_STATUS got[] = { set(context, orders[i].id, zeros, orders[i].size),
+                                      set(context, orders[i].id, zeros, orders[i].size - 1),
+                                      set(context, orders[i].id, NULL, orders[i].size) };
+
+            ok(got[0] == expected && got[1] == little && got[2] == little,
+               "%s, attribute %#lx: %#lx, short %#lx, nothing %#lx\n", when, orders[i].id, got[0], got[1],
+               got[2]);
+        }
+}
+
+static void test_every_attribute_that_can_be_set(void)
+{
+    DWORD early[] = { ENABLE_TLS_CLIENT_EARLY_START, 2, 0x80000001 };
+    unsigned i, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = side_client(versions[i], NULL, 0), *server = side_server(versions[i], 0);
+        CtxtHandle gone;
+
+        side_step(client, server);
+        set_all(&client->context, STAGE_BEFORE, "client, before");
+        for (k = 0; k < ARRAY_SIZE(early); k++)
+            ok_status(sspi->SetContextAttributesW(&client->context, SECPKG_ATTR_EARLY_START, &early[k],
+                                                  sizeof(early[k])),
+                      k ? PARAM : SEC_E_OK);
+        server->status = SEC_I_CONTINUE_NEEDED;
+        for (k = 0; k < 3; k++)
+        {
+            side_run(server, client);
+            side_run(client, server);
+        }
+        ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+        set_all(&client->context, STAGE_CLIENT, "client, after");
+        set_all(&server->context, STAGE_SERVER, "server, after");
+        gone = client->context;
+        side_end(client);
+        side_end(server);
+        set_all(&gone, STAGE_GONE, "deleted");
+    }
+}
+
+static void test_both_sides_see_the_same_extensions(void)
+{
+    static const BYTE alpn[] = { 9, 0, 0, 0, 2, 0, 0, 0, 3, 0, 2, 'h', '2' };
+    unsigned i, j, k;
+
+    for (i = 0; i < ARRAY_SIZE(versions); i++)
+    {
+        struct side *client = side_client(versions[i], NULL, 0), *server = side_server(versions[i], 0);
+        SecPkgContext_NegotiatedTlsExtensions extensions[2];
+        const WORD wanted[] = { 16, versions[i] == TLS13
+                                        ? 51
+                                        : 23 }; /* ALPN; key_share or extended_master_secret */
+
+        side_give(client, SECBUFFER_APPLICATION_PROTOCOLS, alpn, sizeof(alpn));
+        side_give(server, SECBUFFER_APPLICATION_PROTOCOLS, alpn, sizeof(alpn));
+        side_shake(client, server);
+        for (k = 0; k < 2; k++)
+            ok_status(sspi->QueryContextAttributesW(k ? &server->context : &client->context,
+                                                    SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions[k]),
+                      SEC_E_OK);
+        ok(extensions[0].ExtensionsCount == extensions[1].ExtensionsCount &&
+               !memcmp(extensions[0].Extensions, extensions[1].Extensions,
+                       extensions[0].ExtensionsCount * sizeof(WORD)),
+           "%lu and %lu\n", extensions[0].ExtensionsCount, extensions[1].ExtensionsCount);
+        for (j = 0; j < ARRAY_SIZE(wanted); j++)
+        {
+            for (k = 0; k < extensions[0].ExtensionsCount && extensions[0].Extensions[k] != wanted[j]; k++)
+                continue;
+            ok(k < extensions[0].ExtensionsCount, "%u is not among them\n", wanted[j]);
+        }
+        for (k = 0; k < 2; k++) sspi->FreeContextBuffer(extensions[k].Extensions);
         side_end(client);
         side_end(server);
     }
@@ -840,6 +1192,161 @@ static void test_a_second_visit(void)
     visit_twice(TLS13, ASC_REQ_SESSION_TICKET, FALSE, TRUE);
     visit_twice(TLS13, 0, FALSE, FALSE); /* who gives no tickets in TLS 1.3 has nothing to know a client by */
     visit_twice(TLS12, 0, TRUE, FALSE);  /* ApplyControlToken: nobody resumes this one */
+}
+
+/* --- data of the program's with a session --------------------------------------------------------------- */
+
+static SECURITY_STATUS set_data(struct side *side, const char *text)
+{
+    SecPkgContext_SessionAppData data = { 0, (DWORD)strlen(text), (BYTE *)text };
+
+    return sspi->SetContextAttributesW(&side->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data));
+}
+
+static BOOL has_data(struct side *side, const char *text)
+{
+    SecPkgContext_SessionAppData data = { 1, 1, NULL };
+    BOOL has;
+
+    ok_status(sspi->QueryContextAttributesW(&side->context, SECPKG_ATTR_APP_DATA, &data), SEC_E_OK);
+    has = data.cbAppData == strlen(text) && !data.dwFlags &&
+          (*text ? !memcmp(data.pbAppData, text, data.cbAppData) : !data.pbAppData);
+    if (data.pbAppData) sspi->FreeContextBuffer(data.pbAppData);
+    return has;
+}
+
+/* One more connection of the two, the old ones are deleted. */
+static BOOL visit_again(struct side *client, struct side *server)
+{
+    SecPkgContext_SessionInfo info = { 0 };
+
+    if (client->has_context) sspi->DeleteSecurityContext(&client->context);
+    if (server->has_context) sspi->DeleteSecurityContext(&server->context);
+    client->has_context = server->has_context = FALSE;
+    client->size = server->size = 0;
+    side_shake(client, server);
+    ok(!client->status && !server->status, "%#lx, %#lx\n", client->status, server->status);
+    ok_status(side_seal(server, "hello", client), SEC_E_OK);
+    ok(side_reads(client, "hello"), "tickets are in the way\n");
+    sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_SESSION_INFO, &info);
+    return info.dwFlags == SSL_SESSION_RECONNECT;
+}
+
+static void test_data_that_comes_back_with_its_session(void)
+{
+    static const struct
+    {
+        DWORD protocols;
+        ULONG requirements;
+    } rows[] = { { TLS12, 0 }, { TLS12, ASC_REQ_SESSION_TICKET }, { TLS13, ASC_REQ_SESSION_TICKET } };
+    unsigned i, visit;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct side *client = side_client(rows[i].protocols, NULL, 0),
+                    *stranger = side_client(rows[i].protocols, NULL, 0),
+                    *server = side_server(rows[i].protocols, 0);
+
+        server->requirements |= rows[i].requirements;
+        ok(!visit_again(client, server), "row %u: resumed\n", i);
+        ok(has_data(client, "") && has_data(server, ""), "row %u: data of nobody's\n", i);
+        ok_status(set_data(client, "the client's"), SEC_E_OK);
+        ok_status(set_data(server, "first"), SEC_E_OK);
+        ok_status(set_data(server, "the server's"), SEC_E_OK);
+        ok(has_data(client, "the client's") && has_data(server, "the server's"), "row %u: not set\n", i);
+        for (visit = 0; visit < 3; visit++)
+        {
+            ok(visit_again(client, server), "row %u, %u: not resumed\n", i, visit);
+            ok(has_data(client, "the client's"), "row %u, %u: the client's is lost\n", i, visit);
+            ok(has_data(server, "the server's"), "row %u, %u: the server's is lost\n", i, visit);
+        }
+        /* Nobody else's. */
+        ok(!visit_again(stranger, server), "row %u: a stranger resumes\n", i);
+        ok(has_data(stranger, "") && has_data(server, ""), "row %u: a stranger has it\n", i);
+        /* Another, and none. */
+        ok(visit_again(client, server), "row %u: not resumed\n", i);
+        ok_status(set_data(server, "another"), SEC_E_OK);
+        ok_status(set_data(client, ""), SEC_E_OK);
+        ok(visit_again(client, server), "row %u: not resumed\n", i);
+        ok(has_data(server, "another") && has_data(client, ""), "row %u: the old ones are back\n", i);
+        side_end(client);
+        side_end(stranger);
+        side_end(server);
+    }
+}
+
+static void test_data_that_is_forgotten(void)
+{
+    SCHANNEL_SESSION_TOKEN disable = { SCHANNEL_SESSION, SSL_SESSION_DISABLE_RECONNECTS };
+    SecBuffer buffer = { sizeof(disable), SECBUFFER_TOKEN, &disable };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
+    struct side *client = side_client(TLS13, NULL, 0), *server = side_server(TLS13, 0);
+
+    /* A ticket outlives the order, the data does not. */
+    server->requirements |= ASC_REQ_SESSION_TICKET;
+    visit_again(client, server);
+    ok_status(set_data(server, "the server's"), SEC_E_OK);
+    ok_status(sspi->ApplyControlToken(&server->context, &desc), SEC_E_OK);
+    ok(has_data(server, "the server's"), "its own context has it no more\n");
+    visit_again(client, server);
+    ok(has_data(server, ""), "it is back\n");
+    side_end(client);
+    side_end(server);
+}
+
+/* A client and a server of one credential are not each other's. */
+static void test_data_of_one_side_only(void)
+{
+    struct side *client = calloc(1, sizeof(*client)), *server = side_server(TLS12, 0);
+    SCH_CREDENTIALS both = { .dwVersion = SCH_CREDENTIALS_VERSION,
+                             .cCreds = 1,
+                             .paCred = &server_certificate,
+                             .dwFlags = SCH_CRED_MANUAL_CRED_VALIDATION };
+    TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~(DWORD)TLS12 };
+
+    both.cTlsParameters = 1;
+    both.pTlsParameters = &parameters;
+    client->requirements = CLIENT_FLAGS;
+    sspi->FreeCredentialsHandle(&server->credential);
+    ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_BOTH, NULL, &both,
+                                              NULL, NULL, &server->credential, NULL),
+              SEC_E_OK);
+    client->credential = server->credential;
+    visit_again(client, server);
+    ok_status(set_data(server, "the server's"), SEC_E_OK);
+    ok(visit_again(client, server), "not resumed\n");
+    ok(has_data(server, "the server's") && has_data(client, ""), "the other side has it\n");
+    sspi->DeleteSecurityContext(&client->context);
+    free(client);
+    side_end(server);
+}
+
+static void test_data_that_is_too_much(void)
+{
+    struct side *client = side_client(TLS13, NULL, 0), *server = side_server(TLS13, 0);
+    BYTE *memory = malloc(65537);
+    SecPkgContext_SessionAppData data = { 0, 65536, memory };
+
+    memset(memory, 'x', 65537);
+    visit_again(client, server);
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              SEC_E_OK);
+    data.cbAppData++;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    data.cbAppData = 0xffffffff;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    data.cbAppData = 1;
+    data.pbAppData = NULL;
+    ok_status(sspi->SetContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data)),
+              PARAM);
+    ok_status(sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_APP_DATA, &data), SEC_E_OK);
+    ok(data.cbAppData == 65536 && !memcmp(data.pbAppData, memory, 65536), "%lu bytes\n", data.cbAppData);
+    sspi->FreeContextBuffer(data.pbAppData);
+    free(memory);
+    side_end(client);
+    side_end(server);
 }
 
 /* --- floods --------------------------------------------------------------------------------------------- */
@@ -1142,6 +1649,10 @@ START_TEST(sspi_server)
     RUN(test_a_renegotiation_the_server_asks_for);
     RUN(test_issuers_are_named_if_the_registry_says_so);
     RUN(test_both_sides_see_the_same_bindings);
+    RUN(test_both_sides_have_the_same_eap_keys);
+    RUN(test_every_attribute_at_every_time);
+    RUN(test_every_attribute_that_can_be_set);
+    RUN(test_both_sides_see_the_same_extensions);
     RUN(test_both_sides_export_the_same_keys);
     RUN(test_the_servers_own_certificate);
     RUN(test_a_context_keeps_its_side);
@@ -1149,6 +1660,10 @@ START_TEST(sspi_server)
     RUN(test_credentials_attributes_that_can_be_set);
     RUN(test_an_answer_in_the_certificates_property_is_stapled);
     RUN(test_a_second_visit);
+    RUN(test_data_that_comes_back_with_its_session);
+    RUN(test_data_that_is_forgotten);
+    RUN(test_data_of_one_side_only);
+    RUN(test_data_that_is_too_much);
     RUN(test_the_application_protocol_chooses_the_parameters);
     RUN(test_sets_that_cannot_be);
     RUN(test_ssl3_is_off_until_the_registry_turns_it_on);

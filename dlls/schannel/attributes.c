@@ -3,6 +3,7 @@
  */
 #include "context.h"
 #include "certificates.h"
+#include "chain.h"
 #include "log.h"
 #include "package.h"
 
@@ -76,6 +77,32 @@ static SECURITY_STATUS query_remote_certificates(struct context *context, void *
         at += sizeof(length) + length;
     }
     return SEC_E_OK;
+}
+
+/* A store of what the peer sent, the leaf in front, serialized (schannel.h of the Windows 11 SDK:
+ * SslDeserializeCertificateStore takes it). */
+static SECURITY_STATUS query_serialized_store(struct context *context, void *buffer)
+{
+    SECURITY_STATUS status = SEC_E_INTERNAL_ERROR;
+    CERT_BLOB *out = buffer, blob = { 0, NULL };
+    PCCERT_CONTEXT leaf;
+
+    if ((status = open_peer(context, &leaf))) return status;
+    if (!CertSaveStore(leaf->hCertStore, X509_ASN_ENCODING, CERT_STORE_SAVE_AS_STORE,
+                       CERT_STORE_SAVE_TO_MEMORY, &blob, 0))
+        status = SEC_E_INTERNAL_ERROR;
+    else if (!(blob.pbData = caller_alloc(blob.cbData)))
+        status = SEC_E_INSUFFICIENT_MEMORY;
+    else if (!CertSaveStore(leaf->hCertStore, X509_ASN_ENCODING, CERT_STORE_SAVE_AS_STORE,
+                            CERT_STORE_SAVE_TO_MEMORY, &blob, 0))
+    {
+        caller_free(blob.pbData);
+        status = SEC_E_INTERNAL_ERROR;
+    }
+    else
+        *out = blob;
+    CertFreeCertificateContext(leaf);
+    return status;
 }
 
 static SECURITY_STATUS query_cert_check_result(struct context *context, void *buffer)
@@ -317,6 +344,51 @@ static SECURITY_STATUS query_supported_signatures(struct context *context, void 
     return SEC_E_OK;
 }
 
+/* What the server agreed to (sspi.h of the Windows SDK: "negotiated TLS extensions"); which messages count is
+ * ours. */
+static SECURITY_STATUS query_negotiated_extensions(struct context *context, void *buffer)
+{
+    SecPkgContext_NegotiatedTlsExtensions *extensions = buffer;
+    const uint16_t *types;
+    unsigned count = session_extensions(context->session, &types);
+
+    extensions->ExtensionsCount = 0;
+    extensions->Extensions = NULL;
+    if (!count) return SEC_E_OK;
+    if (!(extensions->Extensions = caller_alloc(count * sizeof(*types)))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(extensions->Extensions, types, count * sizeof(*types));
+    extensions->ExtensionsCount = count;
+    return SEC_E_OK;
+}
+
+/* --- the program's own data ----------------------------------------------------------------------------- */
+
+#define APPLICATION_DATA_MAX 65536 /* bytes; the limit is ours */
+
+/* A session without data gives none and SEC_E_OK, which is ours. The flags are "reserved" (Microsoft:
+ * SecPkgContext_SessionAppData). */
+static SECURITY_STATUS query_application_data(struct context *context, void *buffer)
+{
+    struct span data = session_application_data(context->session);
+    SecPkgContext_SessionAppData *application = buffer;
+
+    memset(application, 0, sizeof(*application));
+    if (!data.size) return SEC_E_OK;
+    if (!(application->pbAppData = caller_alloc(data.size))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(application->pbAppData, data.data, data.size);
+    application->cbAppData = (DWORD)data.size;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS set_application_data(struct context *context, const void *buffer)
+{
+    const SecPkgContext_SessionAppData *application = buffer;
+    struct span data = { application->pbAppData, application->cbAppData };
+
+    if (data.size > APPLICATION_DATA_MAX || (data.size && !data.data)) return SEC_E_INVALID_PARAMETER;
+    return session_set_application_data(context->session, data) ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
 /* --- the context itself --------------------------------------------------------------------------------- */
 
 static SECURITY_STATUS query_package_info(struct context *context, void *buffer)
@@ -406,6 +478,93 @@ static SECURITY_STATUS set_keying_material_info(struct context *context, const v
     return SEC_E_OK;
 }
 
+/* --- keys for EAP --------------------------------------------------------------------------------------- */
+
+/*
+ * The labels and the order of the randoms are those of RFC 5216, RFC 5281 and RFC 4851. Microsoft's page
+ * (SecPkgContext_EapPrfInfo) has the server's random first for EAP-TTLS, too. Not followed, which is ours: a
+ * server that does as RFC 5281 says would not agree, and GEANTLink (lib/TTLS/src/Method.cpp), an EAP-TTLS for
+ * Windows, takes numbers 1 and 2 of Schannel where it otherwise computes with the client's random first.
+ *
+ * TLS 1.3 has exporters in their place: RFC 9190 for EAP-TLS, RFC 9427 for EAP-TTLS, with the number of the
+ * method as context. That Windows does the same is ours; EAP-FAST takes another length there and has none.
+ */
+static const struct
+{
+    const char *label;
+    BOOL server_first;
+    const char *exporter; /* label in TLS 1.3; NULL: none */
+    BYTE method;          /* EAP's number of it, the exporter's context; 0: without one */
+} eap_functions[EAP_FUNCTIONS] = {
+    /* clang-format off */
+    [EAP_TLS]            = { "client EAP encryption", FALSE, "EXPORTER_EAP_TLS_Key_Material", 13 },
+    [EAP_TTLS_KEYS]      = { "ttls keying material",  FALSE, "EXPORTER_EAP_TLS_Key_Material", 21 },
+    [EAP_TTLS_CHALLENGE] = { "ttls challenge",        FALSE, "ttls challenge",                0 },
+    [EAP_FAST]           = { "key expansion",         TRUE,  NULL,                            0 },
+    /* clang-format on */
+};
+
+/* The initialization vectors are public, and exist for EAP-TLS below TLS 1.3 only (RFC 5216, 2.3; RFC 9190,
+ * 2.3); otherwise they are zero, which is ours. */
+static SECURITY_STATUS query_eap_key_block(struct context *context, void *buffer)
+{
+    const char *exporter = eap_functions[context->eap].exporter, *name = eap_functions[context->eap].label;
+    struct span label = { (const uint8_t *)name, strlen(name) },
+                method = { &eap_functions[context->eap].method, eap_functions[context->eap].method != 0 };
+    SecPkgContext_EapKeyBlock *block = buffer;
+    BOOL good;
+
+    memset(block, 0, sizeof(*block));
+    if (session_facts(context->session)->tls13)
+    {
+        if (!exporter) return SEC_E_UNSUPPORTED_FUNCTION;
+        label.data = (const uint8_t *)exporter;
+        label.size = strlen(exporter);
+        good = session_export(context->session, label, method, block->rgbKeys, sizeof(block->rgbKeys));
+    }
+    else
+        good = session_prf(context->session, label, eap_functions[context->eap].server_first, block->rgbKeys,
+                           sizeof(block->rgbKeys)) &&
+               (context->eap != EAP_TLS ||
+                session_prf_without_secret(context->session, label, block->rgbIVs, sizeof(block->rgbIVs)));
+    return good ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
+}
+
+/* The version "must be set to zero", the data is a DWORD (Microsoft: SecPkgContext_EapPrfInfo); the status
+ * for anything else is ours. */
+static SECURITY_STATUS set_eap_prf_info(struct context *context, const void *buffer)
+{
+    const SecPkgContext_EapPrfInfo *info = buffer;
+    DWORD function;
+
+    if (info->dwVersion || info->cbPrfData != sizeof(function) || !info->pbPrfData)
+        return SEC_E_INVALID_PARAMETER;
+    memcpy(&function, info->pbPrfData, sizeof(function));
+    if (function >= EAP_FUNCTIONS) return SEC_E_INVALID_PARAMETER;
+    context->eap = (enum eap_function)function;
+    return SEC_E_OK;
+}
+
+/* --- what is taken and has no effect -------------------------------------------------------------------- */
+
+/* False Start saves a round trip; the handshake is made in full, which every server takes. Statuses: ours. */
+static SECURITY_STATUS set_early_start(struct context *context, const void *buffer)
+{
+    const SecPkgContext_EarlyStart *early = buffer;
+
+    if (context->server) return SEC_E_UNSUPPORTED_FUNCTION;
+    return early->dwEarlyStartFlags & ~(DWORD)ENABLE_TLS_CLIENT_EARLY_START ? SEC_E_INVALID_PARAMETER
+                                                                            : SEC_E_OK;
+}
+
+/* The window a key's provider may ask in front of: we have none that asks. */
+static SECURITY_STATUS set_ui_info(struct context *context, const void *buffer)
+{
+    (void)context;
+    (void)buffer;
+    return SEC_E_OK;
+}
+
 /* --- channel bindings ----------------------------------------------------------------------------------- */
 
 /* SEC_CHANNEL_BINDINGS with nothing but application data: prefix and value. */
@@ -431,48 +590,27 @@ static SECURITY_STATUS query_unique_bindings(struct context *context, void *buff
     BYTE value[64];
     size_t size = session_unique_binding(context->session, value, sizeof(value));
 
-    return size ? make_bindings("tls-unique:", value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
-}
+    /* RFC 9266 says that TLS 1.3 has tls-exporter where older versions have tls-unique; that Windows gives it
+     * for this attribute is ours. */
+    const char *prefix = session_facts(context->session)->tls13 ? "tls-exporter:" : "tls-unique:";
 
-/* The hash of a certificate's signature; MD5 and SHA-1 are replaced by SHA-256 (RFC 5929, 4.1). */
-static const struct
-{
-    const char *signature;
-    ALG_ID hash;
-} endpoint_hashes[] = {
-    /* clang-format off */
-    { szOID_RSA_MD5RSA,           CALG_SHA_256 },
-    { szOID_RSA_SHA1RSA,          CALG_SHA_256 },
-    { szOID_RSA_SHA256RSA,        CALG_SHA_256 },
-    { szOID_RSA_SHA384RSA,        CALG_SHA_384 },
-    { szOID_RSA_SHA512RSA,        CALG_SHA_512 },
-    { "1.2.840.10045.4.1",        CALG_SHA_256 }, /* ecdsa-with-SHA1 */
-    { "1.2.840.10045.4.3.2",      CALG_SHA_256 },
-    { "1.2.840.10045.4.3.3",      CALG_SHA_384 },
-    { "1.2.840.10045.4.3.4",      CALG_SHA_512 },
-    /* clang-format on */
-};
+    return size ? make_bindings(prefix, value, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
+}
 
 static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *buffer)
 {
-    SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
+    BYTE hash[CHAIN_HASH_MAX];
     PCCERT_CONTEXT leaf;
-    BYTE hash[64];
-    DWORD size = sizeof(hash);
-    unsigned i;
+    struct span der;
+    size_t size;
 
     if (open_server(context, &leaf)) return SEC_E_NO_CREDENTIALS;
-    for (i = 0; i < ARRAY_SIZE(endpoint_hashes); i++)
-    {
-        if (strcmp(leaf->pCertInfo->SignatureAlgorithm.pszObjId, endpoint_hashes[i].signature)) continue;
-        status = SEC_E_INTERNAL_ERROR;
-        if (CryptHashCertificate(0, endpoint_hashes[i].hash, 0, leaf->pbCertEncoded, leaf->cbCertEncoded,
-                                 hash, &size))
-            status = make_bindings("tls-server-end-point:", hash, size, buffer);
-        break;
-    }
+    der.data = leaf->pbCertEncoded;
+    der.size = leaf->cbCertEncoded;
+    size = chain_endpoint_hash(der, hash);
     CertFreeCertificateContext(leaf);
-    return status;
+    /* Where the binding is undefined there is nothing to give: the status is ours. */
+    return size ? make_bindings("tls-server-end-point:", hash, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
 /* --- the table ------------------------------------------------------------------------------------------ */
@@ -499,11 +637,16 @@ static const struct attribute
     { SECPKG_ATTR_CC_POLICY_RESULT,     "CC_POLICY_RESULT",     FALSE, query_policy_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
     { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, "SERIALIZED_REMOTE_CERT_CONTEXT", TRUE, query_serialized_store },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, "SERIALIZED_REMOTE_CERT_CONTEXT_INPROC", FALSE, query_serialized_store },
+    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, "NEGOTIATED_TLS_EXTENSIONS", FALSE, query_negotiated_extensions },
+    { SECPKG_ATTR_APP_DATA,             "APP_DATA",             FALSE, query_application_data },
     { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
     { SECPKG_ATTR_CONNECTION_INFO_EX,   "CONNECTION_INFO_EX",   FALSE, query_connection_info_ex },
     { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
     { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
     { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
+    { SECPKG_ATTR_EAP_KEY_BLOCK,        "EAP_KEY_BLOCK",        FALSE, query_eap_key_block },
     { SECPKG_ATTR_LIFESPAN,             "LIFESPAN",             FALSE, query_lifespan },
     { SECPKG_ATTR_PACKAGE_INFO,         "PACKAGE_INFO",         TRUE,  query_package_info },
     { SECPKG_ATTR_FLAGS,                "FLAGS",                FALSE, query_flags },
@@ -530,10 +673,17 @@ SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
 static const struct
 {
     ULONG id;
+    BOOL early; /* can be set before the handshake is done, too */
     ULONG size;
     SECURITY_STATUS (*set)(struct context *context, const void *buffer);
 } settings[] = {
-    { SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
+    /* clang-format off */
+    { SECPKG_ATTR_APP_DATA,            FALSE, sizeof(SecPkgContext_SessionAppData),     set_application_data },
+    { SECPKG_ATTR_EAP_PRF_INFO,        TRUE,  sizeof(SecPkgContext_EapPrfInfo),         set_eap_prf_info },
+    { SECPKG_ATTR_UI_INFO,             TRUE,  sizeof(SecPkgContext_UiInfo),             set_ui_info },
+    { SECPKG_ATTR_EARLY_START,         TRUE,  sizeof(SecPkgContext_EarlyStart),         set_early_start },
+    { SECPKG_ATTR_KEYING_MATERIAL_INFO, TRUE, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },
+    /* clang-format on */
 };
 
 SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffer, ULONG size)
@@ -544,6 +694,7 @@ SECURITY_STATUS context_set(struct context *context, ULONG id, const void *buffe
     {
         if (settings[i].id != id) continue;
         if (!buffer || size < settings[i].size) return SEC_E_INVALID_PARAMETER;
+        if (!settings[i].early && !session_facts(context->session)->suite) return SEC_E_INVALID_HANDLE;
         return settings[i].set(context, buffer);
     }
     FIXME("attribute %#lx cannot be set\n", (unsigned long)id);

@@ -4,6 +4,7 @@
  */
 #include "chain.h"
 #include "log.h"
+#include <gnutls/crypto.h>
 #include <gnutls/ocsp.h>
 #include <gnutls/x509.h>
 #include <time.h>
@@ -83,6 +84,75 @@ BOOL chain_is_for(struct span leaf, const char *name, BOOL address)
     if (import(leaf, &crt)) is = gnutls_x509_crt_check_hostname2(crt, name, flags) != 0;
     if (crt) gnutls_x509_crt_deinit(crt);
     return is;
+}
+
+/* One value of DER off the front, by its tag, with a length of up to two bytes. */
+static BOOL take_der(struct span *span, uint32_t tag, struct span *value)
+{
+    struct span rest = *span;
+    uint32_t found, size;
+
+    if (!span_take_number(&rest, 1, &found) || found != tag || !span_take_number(&rest, 1, &size))
+        return FALSE;
+    if (size > 0x82 || size == 0x80) return FALSE;
+    if (size > 0x80 && !span_take_number(&rest, size - 0x80, &size)) return FALSE;
+    if (!span_take(&rest, size, value)) return FALSE;
+    *span = rest;
+    return TRUE;
+}
+
+static BOOL is_der(struct span value, const uint8_t *bytes, size_t size)
+{
+    return value.size == size && !memcmp(value.data, bytes, size);
+}
+
+/*
+ * The hash of an RSA-PSS signature that GnuTLS has no name for: SHA-1, which is the default and so is not
+ * written down in DER, and SHA-224 (RFC 4055, 3.1).
+ */
+static gnutls_digest_algorithm_t pss_hash(struct span der)
+{
+    static const uint8_t pss[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a };
+    static const uint8_t sha224[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04 };
+    struct span certificate, body, algorithm, oid, parameters, tagged, hash;
+
+    if (!take_der(&der, 0x30, &certificate) || !take_der(&certificate, 0x30, &body) ||
+        !take_der(&certificate, 0x30, &algorithm) || !take_der(&algorithm, 0x06, &oid) ||
+        !is_der(oid, pss, sizeof(pss)) || !take_der(&algorithm, 0x30, &parameters))
+        return GNUTLS_DIG_UNKNOWN;
+    if (!take_der(&parameters, 0xa0, &tagged)) return GNUTLS_DIG_SHA1;
+    if (!take_der(&tagged, 0x30, &hash) || !take_der(&hash, 0x06, &oid)) return GNUTLS_DIG_UNKNOWN;
+    return is_der(oid, sha224, sizeof(sha224)) ? GNUTLS_DIG_SHA224 : GNUTLS_DIG_UNKNOWN;
+}
+
+static gnutls_digest_algorithm_t signature_hash(struct span der)
+{
+    gnutls_digest_algorithm_t hash = GNUTLS_DIG_UNKNOWN;
+    gnutls_sign_algorithm_t algorithm;
+    gnutls_pk_algorithm_t kind;
+    gnutls_x509_crt_t crt;
+
+    if (import(der, &crt))
+    {
+        algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+        kind = gnutls_sign_get_pk_algorithm(algorithm);
+        if (kind == GNUTLS_PK_UNKNOWN)
+            hash = pss_hash(der);
+        else if (kind != GNUTLS_PK_EDDSA_ED25519 && kind != GNUTLS_PK_EDDSA_ED448)
+            hash = gnutls_sign_get_hash_algorithm(algorithm);
+    }
+    if (crt) gnutls_x509_crt_deinit(crt);
+    return hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1 ? GNUTLS_DIG_SHA256 : hash;
+}
+
+size_t chain_endpoint_hash(struct span leaf, uint8_t hash[CHAIN_HASH_MAX])
+{
+    gnutls_digest_algorithm_t algorithm = signature_hash(leaf);
+    size_t size = gnutls_hash_get_len(algorithm);
+
+    if (!size || size > CHAIN_HASH_MAX || gnutls_hash_fast(algorithm, leaf.data, leaf.size, hash) < 0)
+        return 0;
+    return size;
 }
 
 /* A response without nextUpdate is believed for this long, in seconds. */

@@ -1,6 +1,6 @@
 /*
  * A second opinion on a chain that crypt32 has accepted: it can only refuse. And the match of addresses,
- * which Wine's crypt32 cannot do.
+ * which Wine's crypt32 cannot do, and the hash of a certificate's signature.
  */
 #ifndef SCHANNEL_CHAIN_H
 #define SCHANNEL_CHAIN_H
@@ -19,6 +19,15 @@ SECURITY_STATUS chain_judge(const struct span *chain, unsigned count, BOOL clien
 /* True when the certificate is for that host, or that address (`address` TRUE): ASCII, as target.h makes it.
  */
 BOOL chain_is_for(struct span leaf, const char *name, BOOL address);
+
+#define CHAIN_HASH_MAX 64 /* bytes of the largest hash */
+
+/*
+ * The hash tls-server-end-point takes of a certificate, DER: the one its signature uses, with SHA-256 in the
+ * place of MD5 and SHA-1 (RFC 5929, 4.1). Its size in bytes; 0: the signature uses none or several, as those
+ * of Ed25519 and Ed448 do and for which the binding is undefined, or it is no certificate.
+ */
+size_t chain_endpoint_hash(struct span leaf, uint8_t hash[CHAIN_HASH_MAX]);
 
 /* What a stapled OCSP response says of a certificate. */
 enum stapled_status

@@ -318,7 +318,8 @@ SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requiremen
     return accept_client(credentials, requirements, input, &config, out);
 }
 
-/* Sets of parameters are chosen by ALPN from a hello in records of TLS; over datagrams the first one holds. */
+/* Sets of parameters are chosen by ALPN from a hello in records of TLS; over datagrams the first one holds.
+ */
 SECURITY_STATUS context_accept_datagram(struct credentials *credentials, ULONG requirements,
                                         struct handshake_input *input, struct handshake_output *output,
                                         struct context **out)

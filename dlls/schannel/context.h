@@ -69,6 +69,16 @@ struct keying_material
     DWORD size; /* of what is to be exported; 0: nothing was asked for */
 };
 
+/* What is computed for EAP_KEY_BLOCK (Microsoft: SecPkgContext_EapPrfInfo, pbPrfData). */
+enum eap_function
+{
+    EAP_TLS,
+    EAP_TTLS_KEYS,
+    EAP_TTLS_CHALLENGE,
+    EAP_FAST,
+    EAP_FUNCTIONS
+};
+
 /* What ApplyControlToken ordered for the next Initialize- or AcceptSecurityContext. */
 struct control_order
 {
@@ -108,6 +118,7 @@ struct context
     struct client_certificate client;
     struct interleaved interleaved;
     struct keying_material keying;
+    enum eap_function eap;
     struct control_order order;
 };
 
@@ -128,9 +139,9 @@ SECURITY_STATUS context_accept(struct credentials *credentials, ULONG requiremen
                                struct handshake_input *input, struct context **context);
 
 /*
- * A server's first datagram. SEC_I_CONTINUE_NEEDED without a context: `output` has the HelloVerifyRequest, and nothing
- * is kept of the client. SEC_E_INVALID_PARAMETER: the call does not say who the client is; SEC_E_ILLEGAL_MESSAGE: it is
- * no ClientHello; the rest as above.
+ * A server's first datagram. SEC_I_CONTINUE_NEEDED without a context: `output` has the HelloVerifyRequest,
+ * and nothing is kept of the client. SEC_E_INVALID_PARAMETER: the call does not say who the client is;
+ * SEC_E_ILLEGAL_MESSAGE: it is no ClientHello; the rest as above.
  */
 SECURITY_STATUS context_accept_datagram(struct credentials *credentials, ULONG requirements,
                                         struct handshake_input *input, struct handshake_output *output,
@@ -202,7 +213,8 @@ SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);
 SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer);
 
 /* SetContextAttributes (attributes.c): SEC_E_UNSUPPORTED_FUNCTION: an attribute that cannot be set;
- * SEC_E_INVALID_PARAMETER: no or too little data. Needs both locks. */
+ * SEC_E_INVALID_PARAMETER: no or too little data, or what is in it cannot be; SEC_E_INVALID_HANDLE: the
+ * handshake is not done. Needs both locks. */
 SECURITY_STATUS context_set(struct context *context, ULONG attribute, const void *buffer, ULONG size);
 
 /* QueryContextAttributesA: the same but for strings. */

@@ -59,7 +59,8 @@ SECURITY_STATUS cookie_check(struct span address, struct span datagram, struct c
 
     if (!is_hello(datagram)) return SEC_E_ILLEGAL_MESSAGE;
     if (!InitOnceExecuteOnce(&once, make_secret, NULL, (void **)&secret)) return SEC_E_INTERNAL_ERROR;
-    if (gnutls_dtls_cookie_verify(secret, client, address.size, (void *)datagram.data, datagram.size, &state) >= 0)
+    if (gnutls_dtls_cookie_verify(secret, client, address.size, (void *)datagram.data, datagram.size,
+                                  &state) >= 0)
     {
         cookie->record_sequence = state.record_seq;
         cookie->message_received = state.hsk_read_seq;
@@ -68,7 +69,8 @@ SECURITY_STATUS cookie_check(struct span address, struct span datagram, struct c
     }
     state.record_seq = datagram.data[10]; /* its own, back (RFC 6347, 4.2.1) */
     state.hsk_write_seq = 0;
-    if (gnutls_dtls_cookie_send(secret, client, address.size, &state, &writer, push) < 0) return SEC_E_INTERNAL_ERROR;
+    if (gnutls_dtls_cookie_send(secret, client, address.size, &state, &writer, push) < 0)
+        return SEC_E_INTERNAL_ERROR;
     *request_size = writer.size;
     return SEC_I_CONTINUE_NEEDED;
 }

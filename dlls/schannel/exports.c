@@ -291,7 +291,8 @@ static SECURITY_STATUS proceed(struct call *call)
         context_supply(context, credentials);
     credentials_release(credentials);
     status = context_step(context, call->requirements, &call->input, &call->output, &call->attributes);
-    if (context->datagram) call->expiry = context->credentials->expiry; /* Wine's tests/schannel.c, test_dtls */
+    if (context->datagram)
+        call->expiry = context->credentials->expiry; /* Wine's tests/schannel.c, test_dtls */
     context_unlock(context);
     context_release(context);
     if (!FAILED(status) && call->new_handle && call->new_handle != call->handle)

@@ -166,8 +166,8 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
     return SEC_E_OK;
 }
 
-/* A datagram may hold several records. What is wrong with one of them is no end: the datagram is to be thrown away.
- * Needs receive_lock. */
+/* A datagram may hold several records. What is wrong with one of them is no end: the datagram is to be thrown
+ * away. Needs receive_lock. */
 static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_message *message)
 {
     struct span given = { message->header->pvBuffer, message->header->cbBuffer }, record;

@@ -2,9 +2,9 @@
  * Resumption: what is kept of finished handshakes, so that later ones are shorter.
  *
  * Whose session it is, is part of the key: of a server the profile, whether the client was asked for a
- * certificate, and the transport; of a client the name, the profile, who validated the server, the transport, and the
- * place. A ticket of
- * TLS 1.3 is used once (RFC 8446, C.4), so a client has several places for a name and takes out what it uses.
+ * certificate, and the transport; of a client the name, the profile, who validated the server, the transport,
+ * and the place. A ticket of TLS 1.3 is used once (RFC 8446, C.4), so a client has several places for a name
+ * and takes out what it uses.
  */
 #include "resumption.h"
 #include "cache.h"
@@ -15,7 +15,10 @@
 #define CLIENT_SESSIONS 1000 /* of all clients of a process; some kilobytes each */
 #define CLIENT_PLACES   4    /* for one name: as many tickets as servers give */
 
-static struct cache server_sessions = { .limit = 20000 }, client_sessions = { .limit = CLIENT_SESSIONS };
+#define DATA_ENTRIES    1000 /* of all sessions of a process; up to 64 KiB each */
+
+static struct cache server_sessions = { .limit = 20000 }, client_sessions = { .limit = CLIENT_SESSIONS },
+                    application_data = { .limit = DATA_ENTRIES };
 
 static unsigned lifespan_of(const struct resumption *resumption)
 {
@@ -183,6 +186,138 @@ void resumption_keep(struct resumption *resumption, gnutls_session_t tls)
     gnutls_free(data.data);
 }
 
+/* --- data of the program's ------------------------------------------------------------------------------ */
+
+struct data_key
+{
+    uint8_t bytes[sizeof(ULONG64) + 1 + RESUMPTION_KEY_SIZE];
+};
+
+static struct span data_key(const struct resumption *resumption, const uint8_t hash[RESUMPTION_KEY_SIZE],
+                            struct data_key *key)
+{
+    struct span span = { key->bytes, sizeof(key->bytes) };
+
+    memcpy(key->bytes, &resumption->profile->id, sizeof(ULONG64));
+    key->bytes[sizeof(ULONG64)] = resumption->server != 0;
+    memcpy(key->bytes + sizeof(ULONG64) + 1, hash, RESUMPTION_KEY_SIZE);
+    return span;
+}
+
+static BOOL is_tls13(gnutls_session_t tls)
+{
+    return gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
+}
+
+static BOOL hash_master_secret(gnutls_session_t tls, uint8_t hash[RESUMPTION_KEY_SIZE])
+{
+    gnutls_datum_t secret = { NULL, 0 };
+
+    gnutls_session_get_master_secret(tls, &secret);
+    return secret.size && gnutls_hash_fast(GNUTLS_DIG_SHA256, secret.data, secret.size, hash) >= 0;
+}
+
+static void remember_ticket(struct ticket_hashes *tickets, struct span ticket)
+{
+    if (tickets->count < RESUMPTION_TICKETS &&
+        gnutls_hash_fast(GNUTLS_DIG_SHA256, ticket.data, ticket.size, tickets->hash[tickets->count]) >= 0)
+        tickets->count++;
+}
+
+/* Keeps the session's data under a hash, or forgets what is kept there. */
+static void keep_data(const struct resumption *resumption, const uint8_t hash[RESUMPTION_KEY_SIZE])
+{
+    struct span data = { resumption->data, resumption->data_size };
+    struct data_key key;
+
+    if (data.size && !resumption->forget)
+        cache_put(&application_data, data_key(resumption, hash, &key), data, end_of(resumption));
+    else
+        cache_remove(&application_data, data_key(resumption, hash, &key));
+}
+
+static void keep_all_data(const struct resumption *resumption, gnutls_session_t tls)
+{
+    uint8_t hash[RESUMPTION_KEY_SIZE];
+    unsigned i;
+
+    if (is_tls13(tls))
+        for (i = 0; i < resumption->given.count; i++) keep_data(resumption, resumption->given.hash[i]);
+    else if (hash_master_secret(tls, hash))
+        keep_data(resumption, hash);
+}
+
+static void drop_data(struct resumption *resumption)
+{
+    cache_free(resumption->data, resumption->data_size);
+    resumption->data = NULL;
+    resumption->data_size = 0;
+}
+
+void resumption_offered_none(struct resumption *resumption)
+{
+    resumption->offered.count = resumption->given.count = 0;
+}
+
+void resumption_offered(struct resumption *resumption, struct span ticket)
+{
+    remember_ticket(&resumption->offered, ticket);
+}
+
+void resumption_chosen(struct resumption *resumption, unsigned index)
+{
+    resumption->chosen = index;
+}
+
+void resumption_ticket(struct resumption *resumption, struct span ticket)
+{
+    unsigned count = resumption->given.count;
+
+    remember_ticket(&resumption->given, ticket);
+    if (resumption->data && resumption->given.count > count)
+        keep_data(resumption, resumption->given.hash[count]);
+}
+
+/* A ticket may be used more than once, so its data stays where it is. */
+void resumption_established(struct resumption *resumption, gnutls_session_t tls)
+{
+    uint8_t hash[RESUMPTION_KEY_SIZE];
+    struct data_key key;
+    BOOL known = FALSE;
+
+    drop_data(resumption);
+    if (!gnutls_session_is_resumed(tls)) return;
+    if (!is_tls13(tls))
+        known = hash_master_secret(tls, hash);
+    else if (resumption->chosen < resumption->offered.count)
+    {
+        memcpy(hash, resumption->offered.hash[resumption->chosen], sizeof(hash));
+        known = TRUE;
+    }
+    if (known)
+        resumption->data =
+            cache_get(&application_data, data_key(resumption, hash, &key), &resumption->data_size);
+    if (resumption->data) keep_all_data(resumption, tls);
+}
+
+BOOL resumption_set_data(struct resumption *resumption, gnutls_session_t tls, struct span data)
+{
+    uint8_t *copy = NULL;
+
+    if (data.size && !(copy = malloc(data.size))) return FALSE;
+    if (data.size) memcpy(copy, data.data, data.size);
+    drop_data(resumption);
+    resumption->data = copy;
+    resumption->data_size = data.size;
+    keep_all_data(resumption, tls);
+    return TRUE;
+}
+
+void resumption_end(struct resumption *resumption)
+{
+    drop_data(resumption);
+}
+
 /* --- both ----------------------------------------------------------------------------------------------- */
 
 void resumption_set(struct resumption *resumption, gnutls_session_t tls, BOOL resumable, BOOL server)
@@ -191,6 +326,7 @@ void resumption_set(struct resumption *resumption, gnutls_session_t tls, BOOL re
     unsigned place;
 
     resumption->forget = !resumable;
+    keep_all_data(resumption, tls);
     if (resumable) return;
     if (server) gnutls_db_remove_session(tls);
     for (place = 0; place < CLIENT_PLACES && resumption->named; place++)
@@ -209,6 +345,9 @@ void resumption_empty(struct span name)
         prefix.size = sizeof(hash);
     }
     else
+    {
         cache_remove_all(&server_sessions, prefix);
+        cache_remove_all(&application_data, prefix);
+    }
     cache_remove_all(&client_sessions, prefix);
 }

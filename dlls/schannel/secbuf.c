@@ -18,8 +18,8 @@ static BOOL desc_is_sound(const SecBufferDesc *desc)
     return desc->pBuffers || !desc->cBuffers;
 }
 
-/* A number of bytes in this machine's order, itself of `width` bytes, then as many bytes: SEC_PRESHAREDKEY and its
- * like. */
+/* A number of bytes in this machine's order, itself of `width` bytes, then as many bytes: SEC_PRESHAREDKEY
+ * and its like. */
 static BOOL take_sized(const SecBuffer *buffer, size_t width, struct span *bytes)
 {
     struct span all = { buffer->pvBuffer, buffer->cbBuffer };

@@ -71,7 +71,8 @@ static size_t datagram_size(const struct session *session)
     struct span rest = { session->output.data, session->output.size }, record;
     size_t size = 0;
 
-    while (datagram_take(&rest, &record) && (!size || size + record.size <= session->mtu)) size += record.size;
+    while (datagram_take(&rest, &record) && (!size || size + record.size <= session->mtu))
+        size += record.size;
     return size;
 }
 
@@ -146,7 +147,8 @@ SECURITY_STATUS record_take_first(const struct profile *profile, struct span *in
 BOOL datagram_take(struct span *datagram, struct span *record)
 {
     if (datagram->size < DATAGRAM_HEADER_SIZE) return FALSE;
-    return span_take(datagram, DATAGRAM_HEADER_SIZE + ((size_t)datagram->data[11] << 8 | datagram->data[12]), record);
+    return span_take(datagram, DATAGRAM_HEADER_SIZE + ((size_t)datagram->data[11] << 8 | datagram->data[12]),
+                     record);
 }
 
 size_t record_missing(struct span part)
@@ -273,13 +275,16 @@ int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *inf
     return 0;
 }
 
-/* Called by GnuTLS for each whole handshake message. */
+/* Called by GnuTLS for each whole handshake message, before and after it reads or sends it; when it has read
+ * one, it does not always hand out all of it again. */
 static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                         const gnutls_datum_t *message)
 {
     struct session *session = gnutls_session_get_ptr(tls);
+    struct span body = { message->data, message->size };
 
-    (void)when;
+    if ((when == GNUTLS_HOOK_PRE) == (incoming != 0)) session_overhear(session, type, body);
+    if (when == GNUTLS_HOOK_PRE) return 0;
     if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) resumption_greeted(&session->resumption, tls);
     if (!incoming) return 0;
     session->handshake_message = TRUE;
@@ -398,14 +403,15 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     gnutls_transport_set_ptr(session->tls, session);
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
-    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, note_message);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, note_message);
     if (gnutls_priority_set(session->tls, priority) < 0) goto done;
     if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, profile->certificates[side]) < 0)
         goto done;
     if ((status = config->server ? prepare_server(session, config) : prepare_client(session, config)))
         goto done;
     if (profile->psk && (status = prepare_psk(session, config))) goto done;
-    if (config->transport == TRANSPORT_DATAGRAM && (status = session_prepare_datagrams(session, config))) goto done;
+    if (config->transport == TRANSPORT_DATAGRAM && (status = session_prepare_datagrams(session, config)))
+        goto done;
     if ((status = session_offer_protocols(session, config->application_protocols))) goto done;
 
     *out = session;
@@ -430,6 +436,7 @@ void session_destroy(struct session *session)
     free(session->output.data);
     bytes_wipe(&session->interleaved);
     free(session->issuers);
+    resumption_end(&session->resumption);
     free(session);
 }
 
@@ -547,6 +554,7 @@ SECURITY_STATUS session_finish_handshake(struct session *session)
 
     session->pending = SESSION_PENDING_NOTHING;
     session_learn_facts(session);
+    resumption_established(&session->resumption, session->tls);
     if (!session->server && !session->facts.tls13) resumption_keep(&session->resumption, session->tls);
     if (!session->facts.suite || !session->facts.protocol) return SEC_E_INTERNAL_ERROR;
     if ((status = judge_agreement(session))) return status;

@@ -16,17 +16,17 @@
 #include "suites.h"
 
 /* Sizes in bytes. */
-#define RECORD_HEADER_SIZE  5       /* of every TLS record */
-#define RECORD_DATA_MAX     16384   /* of application data in one record, Windows' cbMaximumMessage */
-#define RECORD_FRAGMENT_MAX 18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
-#define MESSAGE_MAX         0x20000 /* of the records a handshake message, or warnings in between, may take */
+#define RECORD_HEADER_SIZE   5       /* of every TLS record */
+#define RECORD_DATA_MAX      16384   /* of application data in one record, Windows' cbMaximumMessage */
+#define RECORD_FRAGMENT_MAX  18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
+#define MESSAGE_MAX          0x20000 /* of the records a handshake message, or warnings in between, may take */
 
 #define DATAGRAM_HEADER_SIZE 13 /* of every DTLS record */
 #define DATAGRAM_MTU_MIN     200
 #define DATAGRAM_MTU_MAX     65535
 #define DATAGRAM_MTU_DEFAULT 1096 /* Windows' (Microsoft: SecBuffer, SECBUFFER_DTLS_MTU) */
 
-#define KEY_RECORDS_MAX     0x400000 /* records, not bytes: far below AES-GCM's 2^24.5 (RFC 8446, 5.5) */
+#define KEY_RECORDS_MAX      0x400000 /* records, not bytes: far below AES-GCM's 2^24.5 (RFC 8446, 5.5) */
 #define INTERLEAVED_MAX                                                                                      \
     0x100000 /* of application data that may come between the flights of a renegotiation */
 
@@ -43,8 +43,8 @@ SECURITY_STATUS record_take(struct span *input, struct span *record);
  * (RFC 5246, E.2), if the profile reads that. */
 SECURITY_STATUS record_take_first(const struct profile *profile, struct span *input, struct span *record);
 
-/* Cuts a whole record of DTLS off the front of a datagram. FALSE: what is left is none, and the rest of the datagram
- * is lost with it. */
+/* Cuts a whole record of DTLS off the front of a datagram. FALSE: what is left is none, and the rest of the
+ * datagram is lost with it. */
 BOOL datagram_take(struct span *datagram, struct span *record);
 
 /* How many bytes a part of a record wants: those of its header first, then the rest. */
@@ -72,7 +72,8 @@ struct session_config
     /* Of DTLS. */
     unsigned mtu;                /* of datagrams: DATAGRAM_MTU_MIN to _MAX */
     const struct cookie *cookie; /* of a server: what its client has brought */
-    struct span srtp_profiles;   /* SRTPProtectionProfiles, two bytes each (RFC 5764, 4.1.1); unknown ones are left out */
+    struct span srtp_profiles;   /* SRTPProtectionProfiles, two bytes each (RFC 5764, 4.1.1); unknown ones are
+                                    left out */
     struct span srtp_identifier; /* the master key's */
 
     /* Of a server. */
@@ -110,13 +111,13 @@ void session_destroy(struct session *session); /* NULL is fine */
  */
 SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 
-/* The same for DTLS: a datagram, or nothing, and then what was said last is said again; so it is when the datagram is
- * one the peer has said before. SEC_E_INCOMPLETE_MESSAGE: that was a part of what the peer has to say, or nothing of
- * use; datagrams always count as read. */
+/* The same for DTLS: a datagram, or nothing, and then what was said last is said again; so it is when the
+ * datagram is one the peer has said before. SEC_E_INCOMPLETE_MESSAGE: that was a part of what the peer has to
+ * say, or nothing of use; datagrams always count as read. */
 SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram);
 
-/* What the session has to say to the peer, in DTLS the next datagram of it: valid until the session is used again;
- * taken: forget that. */
+/* What the session has to say to the peer, in DTLS the next datagram of it: valid until the session is used
+ * again; taken: forget that. */
 struct span session_output(const struct session *session);
 void session_output_taken(struct session *session);
 
@@ -144,6 +145,14 @@ void session_empty_cache(struct span name);
 
 /* Lets nobody resume this session, or lets them again. */
 void session_set_resumable(struct session *session, BOOL resumable);
+
+/*
+ * Data of the program's that belongs to the session: a session that is resumed from it, on this side and in
+ * this process, has it too (resumption.h). Setting copies it, in the place of what there was; empty: none.
+ * FALSE: no memory. What is got is borrowed until the next call. Both need a finished handshake.
+ */
+BOOL session_set_application_data(struct session *session, struct span data);
+struct span session_application_data(const struct session *session);
 
 /*
  * Puts an alert into the output. FALSE when GnuTLS cannot (any more).
@@ -203,9 +212,9 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
 SECURITY_STATUS session_process(struct session *session, struct span record);
 
 /*
- * The same two for a record of DTLS. Nothing but a close or an alert ends anything: SEC_E_MESSAGE_ALTERED: the record
- * was changed; SEC_E_OUT_OF_SEQUENCE: it came a second time, or far too late; SEC_E_UNFINISHED_CONTEXT_DELETED: the
- * peer has not heard our last flight, and session_repeat says it again.
+ * The same two for a record of DTLS. Nothing but a close or an alert ends anything: SEC_E_MESSAGE_ALTERED:
+ * the record was changed; SEC_E_OUT_OF_SEQUENCE: it came a second time, or far too late;
+ * SEC_E_UNFINISHED_CONTEXT_DELETED: the peer has not heard our last flight, and session_repeat says it again.
  */
 SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
                                       struct opened_record *opened);
@@ -242,8 +251,8 @@ SECURITY_STATUS session_answer(struct session *session);
 /* What was negotiated; valid once session_handshake gave SEC_E_OK. */
 struct session_facts
 {
-    DWORD protocol;            /* one SP_PROT_* bit of this side */
-    USHORT version;            /* on the wire: 0x0303 is TLS 1.2, 0xfefd DTLS 1.2 */
+    DWORD protocol; /* one SP_PROT_* bit of this side */
+    USHORT version; /* on the wire: 0x0303 is TLS 1.2, 0xfefd DTLS 1.2 */
     BOOL tls13;
     const struct suite *suite; /* NULL: one without a row */
     USHORT group;              /* IANA, 0: none */
@@ -269,6 +278,10 @@ unsigned session_issuers(const struct session *session, const struct span **issu
 /* The OCSP response the server brought about its certificate, DER, or an empty span. Borrowed. */
 struct span session_stapled(const struct session *session);
 
+/* The types of the extensions in the ServerHello and, in TLS 1.3, in the EncryptedExtensions, in their order;
+ * how many. Borrowed until the next handshake. */
+unsigned session_extensions(const struct session *session, const uint16_t **types);
+
 /* The ALPN name in use, or an empty span. Borrowed. */
 struct span session_application_protocol(const struct session *session);
 
@@ -280,7 +293,16 @@ BOOL session_export(const struct session *session, struct span label, struct spa
 /* The SignatureSchemes the peer takes, up to `room` of them; how many. */
 unsigned session_peer_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room);
 
-/* tls-unique channel binding (RFC 5929, 3) into `binding`; its size, or 0 when there is none (TLS 1.3). */
+/* PRF(master secret, label, both randoms) into `out`, the client's random first or the server's (RFC 5246,
+ * 5). FALSE: TLS 1.3, which has no such thing, or GnuTLS refuses. */
+BOOL session_prf(const struct session *session, struct span label, BOOL server_first, uint8_t *out,
+                 size_t size);
+
+/* The same with an empty secret, client's random first: what everybody may know (RFC 5216, 2.3). */
+BOOL session_prf_without_secret(const struct session *session, struct span label, uint8_t *out, size_t size);
+
+/* The channel binding that is a connection's own, into `binding`: tls-unique (RFC 5929, 3), in TLS 1.3
+ * tls-exporter (RFC 9266). Its size, or 0 when there is none. */
 size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size);
 
 /* The session id the server gave: its size, up to 32 bytes. */

@@ -1,13 +1,13 @@
 /*
  * A session over datagrams: DTLS 1.0 and 1.2 (RFC 4347, RFC 6347).
  *
- * The program keeps the clock. GnuTLS's own is set so that it never runs out by itself, and a call without input, or
- * with a flight that the peer says again, makes it (gnutls_dtls_retransmit, deps/patches). Records are given to GnuTLS
- * one by one: it drops all that follows, in the same datagram, a record it cannot use.
+ * The program keeps the clock. GnuTLS's own is set so that it never runs out by itself, and a call without
+ * input, or with a flight that the peer says again, makes it (gnutls_dtls_retransmit, deps/patches). Records
+ * are given to GnuTLS one by one: it drops all that follows, in the same datagram, a record it cannot use.
  *
- * What GnuTLS writes gathers in the output, record by record; session_output packs them into datagrams. Data is
- * protected by GnuTLS; whether a record came before is also counted here, because GnuTLS passes over such records and
- * bad ones without a word, and programs are told which it was.
+ * What GnuTLS writes gathers in the output, record by record; session_output packs them into datagrams. Data
+ * is protected by GnuTLS; whether a record came before is also counted here, because GnuTLS passes over such
+ * records and bad ones without a word, and programs are told which it was.
  */
 #include "session_tls.h"
 #include "log.h"

@@ -4,6 +4,7 @@
 #include "session_tls.h"
 #include "identity_tls.h"
 #include "log.h"
+#include "prf.h"
 
 static const struct
 {
@@ -134,6 +135,29 @@ BOOL session_export(const struct session *session, struct span label, struct spa
                               context.size ? (const char *)context.data : NULL, size, (char *)out) >= 0;
 }
 
+BOOL session_prf(const struct session *session, struct span label, BOOL server_first, uint8_t *out,
+                 size_t size)
+{
+    if (session->facts.tls13) return FALSE;
+    return gnutls_prf(session->tls, label.size, (const char *)label.data, server_first, 0, NULL, size,
+                      (char *)out) >= 0;
+}
+
+BOOL session_prf_without_secret(const struct session *session, struct span label, uint8_t *out, size_t size)
+{
+    const struct span nothing = { NULL, 0 };
+    gnutls_datum_t client, server;
+    uint8_t randoms[64];
+    struct span seed = { randoms, sizeof(randoms) };
+
+    if (session->facts.tls13) return FALSE;
+    gnutls_session_get_random(session->tls, &client, &server);
+    if (client.size != 32 || server.size != 32) return FALSE;
+    memcpy(randoms, client.data, 32);
+    memcpy(randoms + 32, server.data, 32);
+    return prf_compute(gnutls_prf_hash_get(session->tls), nothing, label, seed, out, size);
+}
+
 unsigned session_peer_schemes(const struct session *session, enum signature_scheme *schemes, unsigned room)
 {
     gnutls_sign_algorithm_t algorithm;
@@ -146,9 +170,10 @@ unsigned session_peer_schemes(const struct session *session, enum signature_sche
 
 size_t session_unique_binding(const struct session *session, uint8_t *binding, size_t size)
 {
+    gnutls_channel_binding_t kind = session->facts.tls13 ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE;
     gnutls_datum_t data = { NULL, 0 };
 
-    if (gnutls_session_channel_binding(session->tls, GNUTLS_CB_TLS_UNIQUE, &data) < 0) return 0;
+    if (gnutls_session_channel_binding(session->tls, kind, &data) < 0) return 0;
     size = min(size, data.size);
     memcpy(binding, data.data, size);
     gnutls_free(data.data);

@@ -262,6 +262,17 @@ void session_set_resumable(struct session *session, BOOL resumable)
     resumption_set(&session->resumption, session->tls, resumable, session->server && session->facts.suite);
 }
 
+BOOL session_set_application_data(struct session *session, struct span data)
+{
+    return resumption_set_data(&session->resumption, session->tls, data);
+}
+
+struct span session_application_data(const struct session *session)
+{
+    struct span data = { session->resumption.data, session->resumption.data_size };
+    return data;
+}
+
 BOOL session_awaits_certificate(const struct session *session)
 {
     return session->awaiting;

@@ -1,6 +1,7 @@
 /*
  * The inside of a session, for the files it is spread over: session.c (the wire and the handshake),
- * session_records.c (what comes after it) and session_facts.c (what was negotiated).
+ * session_records.c (what comes after it), session_facts.c (what was negotiated) and session_hello.c (what is
+ * read out of messages).
  */
 #ifndef SCHANNEL_SESSION_TLS_H
 #define SCHANNEL_SESSION_TLS_H
@@ -10,6 +11,8 @@
 #include "protection.h"
 #include "resumption.h"
 #include <gnutls/gnutls.h>
+
+#define EXTENSIONS_MAX 32 /* of a server that are remembered; we offer fewer */
 
 struct bytes
 {
@@ -45,12 +48,15 @@ struct session
     unsigned issuer_count;
 
     unsigned mtu; /* DTLS: of what we send */
-    uint64_t newest, seen; /* DTLS: the newest record read, with its epoch, and a bit for each of the 64 up to it */
+    uint64_t newest,
+        seen; /* DTLS: the newest record read, with its epoch, and a bit for each of the 64 up to it */
 
     enum session_pending pending;
     BOOL handshake_message; /* GnuTLS has read a whole one since this was last set to FALSE */
     BOOL ticket_came;
-    size_t unfinished; /* bytes it was given since the last whole one */
+    size_t unfinished;                   /* bytes it was given since the last whole one */
+    uint16_t extensions[EXTENSIONS_MAX]; /* types, as the server sent them */
+    unsigned extension_count;
     unsigned warnings; /* alerts received during handshakes */
     struct session_facts facts;
 };
@@ -60,6 +66,9 @@ static inline BOOL session_wants_more(int error)
 {
     return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
 }
+
+/* Reads what is of interest out of a handshake message of either side, which comes without its header. */
+void session_overhear(struct session *session, unsigned type, struct span message);
 
 /* Reads facts from GnuTLS, after a handshake. */
 void session_learn_facts(struct session *session);

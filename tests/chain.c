@@ -1,0 +1,89 @@
+/*
+ * The room chain: the hash of tls-server-end-point for every algorithm a certificate may be signed with. What
+ * it should be lies beside each certificate (tests/pki.py); the rest of the room is in certificates.c.
+ */
+#include "test.h"
+#include "chain.h"
+#include "profile.h"
+#include <stdio.h>
+
+static size_t read_file(const char *name, const char *end, uint8_t *data, size_t room)
+{
+    char path[MAX_PATH];
+    size_t size = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s.%s", getenv("PKI") ? getenv("PKI") : ".", name, end);
+    if (!(file = fopen(path, "rb"))) return 0;
+    size = fread(data, 1, room, file);
+    fclose(file);
+    return size;
+}
+
+static const struct
+{
+    const char *name;
+    size_t size; /* of the hash */
+} signatures[] = {
+    /* clang-format off */
+    { "signed-rsa-md5", 32 },   { "signed-rsa-sha1", 32 },   { "signed-rsa-sha224", 28 },
+    { "signed-rsa-sha256", 32 }, { "signed-rsa-sha384", 48 }, { "signed-rsa-sha512", 64 },
+    { "signed-pss-sha1", 32 },  { "signed-pss-sha224", 28 }, { "signed-pss-sha256", 32 },
+    { "signed-pss-sha384", 48 }, { "signed-pss-sha512", 64 },
+    { "signed-ecdsa-sha1", 32 }, { "signed-ecdsa-sha224", 28 }, { "signed-ecdsa-sha256", 32 },
+    { "signed-ecdsa-sha384", 48 }, { "signed-ecdsa-sha512", 64 },
+    { "signed-dsa-sha1", 32 },  { "signed-dsa-sha256", 32 },
+    { "signed-ed25519", 0 },    { "signed-ed448", 0 },
+    /* clang-format on */
+};
+
+static void test_the_hash_of_every_signature(void)
+{
+    uint8_t der[4096], expected[CHAIN_HASH_MAX + 1], hash[CHAIN_HASH_MAX];
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(signatures); i++)
+    {
+        size_t expected_size = read_file(signatures[i].name, "hash", expected, sizeof(expected)), size;
+        struct span leaf = { der, read_file(signatures[i].name, "der", der, sizeof(der)) };
+
+        ok(leaf.size && expected_size == signatures[i].size, "%s: no certificate\n", signatures[i].name);
+        size = chain_endpoint_hash(leaf, hash);
+        ok(size == signatures[i].size && !memcmp(hash, expected, size), "%s: %u bytes, not those\n",
+           signatures[i].name, (unsigned)size);
+    }
+}
+
+/* Every beginning of a certificate, and one with any byte changed, up against a page nobody may read. */
+static void test_no_certificate_has_no_hash(void)
+{
+    uint8_t der[4096], hash[CHAIN_HASH_MAX];
+    size_t size = read_file("signed-pss-sha1", "der", der, sizeof(der)), cut;
+    uint8_t *pages = VirtualAlloc(NULL, 8192, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    DWORD old;
+
+    VirtualProtect(pages + 4096, 4096, PAGE_NOACCESS, &old);
+    for (cut = 0; cut < size; cut++)
+    {
+        struct span leaf = { pages + 4096 - cut, cut };
+
+        memcpy(pages + 4096 - cut, der, cut);
+        ok(!chain_endpoint_hash(leaf, hash), "a hash of %u bytes of %u\n", (unsigned)cut, (unsigned)size);
+    }
+    for (cut = 0; cut < size; cut++)
+    {
+        struct span leaf = { pages + 4096 - size, size };
+
+        memcpy(pages + 4096 - size, der, size);
+        pages[4096 - size + cut] ^= 0x5f;
+        ok(chain_endpoint_hash(leaf, hash) <= sizeof(hash), "byte %u\n", (unsigned)cut);
+    }
+    VirtualFree(pages, 0, MEM_RELEASE);
+}
+
+START_TEST(chain)
+{
+    if (!profile_library_open()) return;
+    RUN(test_the_hash_of_every_signature);
+    RUN(test_no_certificate_has_no_hash);
+}
