@@ -269,6 +269,8 @@ static SECURITY_STATUS query_application_protocol(struct context *context, void 
     SecPkgContext_ApplicationProtocol *protocol = buffer;
 
     memset(protocol, 0, sizeof(*protocol));
+    /* A server of DTLS is told nothing, although it is agreed on (svens/pal: its tests on Windows). */
+    if (context->datagram && context->server) return SEC_E_OK;
     if (!name.size || name.size > sizeof(protocol->ProtocolId)) return SEC_E_OK;
     protocol->ProtoNegoStatus = SecApplicationProtocolNegotiationStatus_Success;
     protocol->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
@@ -613,6 +615,43 @@ static SECURITY_STATUS query_endpoint_bindings(struct context *context, void *bu
     return size ? make_bindings("tls-server-end-point:", hash, size, buffer) : SEC_E_UNSUPPORTED_FUNCTION;
 }
 
+/* --- DTLS ----------------------------------------------------------------------------------------------- */
+
+static SECURITY_STATUS query_dtls_mtu(struct context *context, void *buffer)
+{
+    if (!context->datagram) return SEC_E_UNSUPPORTED_FUNCTION;
+    *(WORD *)buffer = (WORD)session_mtu(context->session);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS set_dtls_mtu(struct context *context, const void *buffer)
+{
+    WORD mtu;
+
+    memcpy(&mtu, buffer, sizeof(mtu));
+    if (!context->datagram) return SEC_E_UNSUPPORTED_FUNCTION;
+    if (mtu < DATAGRAM_MTU_MIN) return SEC_E_INVALID_PARAMETER;
+    session_set_mtu(context->session, mtu);
+    return SEC_E_OK;
+}
+
+/* The profile stands in network order (schannel.h). Without one: ours. */
+static SECURITY_STATUS query_srtp_parameters(struct context *context, void *buffer)
+{
+    SecPkgContext_SrtpParameters *parameters = buffer;
+    struct span identifier = { NULL, 0 };
+    USHORT profile = session_srtp_profile(context->session, &identifier);
+
+    if (!profile) return SEC_E_UNSUPPORTED_FUNCTION;
+    parameters->ProtectionProfile = (USHORT)(profile << 8 | profile >> 8);
+    parameters->MasterKeyIdentifierSize = (UCHAR)identifier.size;
+    parameters->MasterKeyIdentifier = NULL;
+    if (!identifier.size) return SEC_E_OK;
+    if (!(parameters->MasterKeyIdentifier = caller_alloc(identifier.size))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(parameters->MasterKeyIdentifier, identifier.data, identifier.size);
+    return SEC_E_OK;
+}
+
 /* --- the table ------------------------------------------------------------------------------------------ */
 
 static const struct attribute
@@ -647,6 +686,8 @@ static const struct attribute
     { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
     { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
     { SECPKG_ATTR_EAP_KEY_BLOCK,        "EAP_KEY_BLOCK",        FALSE, query_eap_key_block },
+    { SECPKG_ATTR_DTLS_MTU,             "DTLS_MTU",             TRUE,  query_dtls_mtu },
+    { SECPKG_ATTR_SRTP_PARAMETERS,      "SRTP_PARAMETERS",      FALSE, query_srtp_parameters },
     { SECPKG_ATTR_LIFESPAN,             "LIFESPAN",             FALSE, query_lifespan },
     { SECPKG_ATTR_PACKAGE_INFO,         "PACKAGE_INFO",         TRUE,  query_package_info },
     { SECPKG_ATTR_FLAGS,                "FLAGS",                FALSE, query_flags },
@@ -680,6 +721,7 @@ static const struct
     /* clang-format off */
     { SECPKG_ATTR_APP_DATA,            FALSE, sizeof(SecPkgContext_SessionAppData),     set_application_data },
     { SECPKG_ATTR_EAP_PRF_INFO,        TRUE,  sizeof(SecPkgContext_EapPrfInfo),         set_eap_prf_info },
+    { SECPKG_ATTR_DTLS_MTU,            TRUE,  sizeof(WORD),                             set_dtls_mtu },
     { SECPKG_ATTR_UI_INFO,             TRUE,  sizeof(SecPkgContext_UiInfo),             set_ui_info },
     { SECPKG_ATTR_EARLY_START,         TRUE,  sizeof(SecPkgContext_EarlyStart),         set_early_start },
     { SECPKG_ATTR_KEYING_MATERIAL_INFO, TRUE, sizeof(SecPkgContext_KeyingMaterialInfo), set_keying_material_info },

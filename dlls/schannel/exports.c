@@ -252,6 +252,8 @@ static SECURITY_STATUS begin(struct call *call)
         status = context_step(context, call->requirements, call->server ? &call->input : &nothing,
                               &call->output, &call->attributes);
         context_unlock(context);
+        /* A client that has shown its cookie, and whose hello is in parts: what came is not forgotten. */
+        if (context->datagram && status == SEC_E_INCOMPLETE_MESSAGE) status = SEC_I_CONTINUE_NEEDED;
     }
     if (status == SEC_I_CONTINUE_NEEDED && !context)
     {

@@ -14,7 +14,6 @@
 #include <errno.h>
 
 #define SSL2_HELLO_MIN 28 /* bytes: the fixed part, one suite, a challenge of 16 */
-#define WARNINGS_MAX   8  /* GnuTLS takes 16 a session and then calls it an error of its own */
 
 /* --- the wire ------------------------------------------------------------------------------------------- */
 
@@ -376,11 +375,11 @@ static SECURITY_STATUS prepare_server(struct session *session, const struct sess
 SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
 {
     /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
-    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH | GNUTLS_KEY_SHARE_TOP |
-                     GNUTLS_NO_AUTO_REKEY |
-                     (config->status_request || config->server ? 0 : GNUTLS_NO_STATUS_REQUEST) |
-                     (config->transport == TRANSPORT_DATAGRAM ? GNUTLS_DATAGRAM : 0) |
-                     (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
+    unsigned flags =
+        GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH | GNUTLS_KEY_SHARE_TOP |
+        GNUTLS_NO_AUTO_REKEY | (config->status_request || config->server ? 0 : GNUTLS_NO_STATUS_REQUEST) |
+        (config->transport == TRANSPORT_DATAGRAM ? GNUTLS_DATAGRAM | GNUTLS_NO_REPLAY_PROTECTION : 0) |
+        (config->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
     enum side side = config->server ? SIDE_SERVER : SIDE_CLIENT;
     const struct profile *profile = config->profile;
     gnutls_priority_t priority = profile->priorities[side][config->transport];

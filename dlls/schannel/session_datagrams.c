@@ -98,23 +98,52 @@ static void begin_epoch(struct session *session)
     session->newest <<= 48;
 }
 
+/* The number of an unprotected handshake message (RFC 6347, 4.2.2); FALSE: the record holds none. */
+static BOOL message_number(struct span record, unsigned *number)
+{
+    if (record.size < DATAGRAM_HEADER_SIZE + 12 || record.data[0] != CONTENT_HANDSHAKE || record.data[3] ||
+        record.data[4])
+        return FALSE;
+    *number = (unsigned)record.data[DATAGRAM_HEADER_SIZE + 4] << 8 | record.data[DATAGRAM_HEADER_SIZE + 5];
+    return TRUE;
+}
+
+/* One record, or none, and what GnuTLS makes of it. */
+static int proceed(struct session *session, struct span record, BOOL *may_repeat)
+{
+    unsigned number = 0;
+    BOOL numbered = message_number(record, &number);
+    int error;
+
+    /* The peer says again what has been read: it has not heard what was said since. */
+    if (*may_repeat && (!record.size || (numbered && number < session->messages)))
+    {
+        gnutls_dtls_retransmit(session->tls);
+        *may_repeat = FALSE; /* once is enough */
+    }
+    session->input = record;
+    session->handshake_message = FALSE;
+    do error = gnutls_handshake(session->tls);
+    while (error == GNUTLS_E_WARNING_ALERT_RECEIVED && session->warnings++ < WARNINGS_MAX);
+    session->input.size = 0;
+    if (session->handshake_message && numbered) session->messages = max(session->messages, number + 1);
+    return error;
+}
+
 SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram)
 {
     size_t spoken = session->output.size;
+    BOOL may_repeat = TRUE;
     struct span record = { NULL, 0 };
     SECURITY_STATUS status;
     int error;
 
     session->pending = SESSION_PENDING_NOTHING;
     gnutls_dtls_set_mtu(session->tls, session->mtu);
-    gnutls_dtls_retransmit(session->tls);
     do
     {
         if (datagram.size && !datagram_take(&datagram, &record)) break;
-        session->input = record;
-        do error = gnutls_handshake(session->tls);
-        while (error == GNUTLS_E_WARNING_ALERT_RECEIVED && session->warnings++ < 8);
-        session->input.size = 0;
+        error = proceed(session, record, &may_repeat);
         if (!error)
         {
             if ((status = session_finish_handshake(session))) return status;
@@ -130,6 +159,9 @@ SECURITY_STATUS session_handshake_datagram(struct session *session, struct span 
             return SEC_I_INCOMPLETE_CREDENTIALS;
         }
     } while (datagram.size);
+    /* Nothing came, and it was not because nothing of the answer has: the peer may wait for us to ask again.
+     */
+    if (!record.size && session->output.size == spoken) gnutls_dtls_retransmit_answered(session->tls);
     return session->output.size == spoken ? SEC_E_INCOMPLETE_MESSAGE : SEC_I_CONTINUE_NEEDED;
 }
 
@@ -168,6 +200,19 @@ static BOOL spoke_last(const struct session *session)
     return session->server ? !session->facts.resumed : session->facts.resumed;
 }
 
+/* GnuTLS reads a record: what gnutls_record_recv says. It may have something left of the handshake, and
+ * throws that away first. */
+static ssize_t receive(struct session *session, struct span record, uint8_t *data, size_t room)
+{
+    ssize_t received;
+
+    session->input = record;
+    do received = gnutls_record_recv(session->tls, data, room);
+    while (received == GNUTLS_E_AGAIN && session->input.size);
+    session->input.size = 0;
+    return received;
+}
+
 SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
                                       struct opened_record *opened)
 {
@@ -179,10 +224,8 @@ SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, 
 
     if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
     if (!is_new(session, number)) return SEC_E_OUT_OF_SEQUENCE;
-    session->input = span;
     opened->data = record + min(sizes.header, size);
-    received = gnutls_record_recv(session->tls, opened->data, size - min(sizes.header, size));
-    session->input.size = 0;
+    received = receive(session, span, opened->data, size - min(sizes.header, size));
     opened->size = received > 0 ? (size_t)received : 0;
     if (received < 0 && !session_wants_more((int)received)) return session_fail(session, (int)received);
     if (gnutls_record_get_discarded(session->tls) != dropped) return SEC_E_MESSAGE_ALTERED;
@@ -194,15 +237,17 @@ SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, 
 SECURITY_STATUS session_process_datagram(struct session *session, struct span record)
 {
     BOOL message = record.data[0] == CONTENT_HANDSHAKE || record.data[0] == CONTENT_CHANGE_CIPHER_SPEC;
+    unsigned dropped = gnutls_record_get_discarded(session->tls);
+    uint64_t number = number_of(record);
     uint8_t data[1];
     ssize_t received;
 
     if (message && spoke_last(session)) return SEC_E_UNFINISHED_CONTEXT_DELETED;
-    if (record.data[0] == CONTENT_CHANGE_CIPHER_SPEC || number_of(record) >> 48 != session->newest >> 48)
+    if (record.data[0] == CONTENT_CHANGE_CIPHER_SPEC || !is_new(session, number))
         return SEC_E_OUT_OF_SEQUENCE;
-    session->input = record;
-    received = gnutls_record_recv(session->tls, data, sizeof(data));
-    session->input.size = 0;
+    received = receive(session, record, data, sizeof(data));
+    if (gnutls_record_get_discarded(session->tls) != dropped) return SEC_E_MESSAGE_ALTERED;
+    remember(session, number);
     if (!received) return SEC_I_CONTEXT_EXPIRED;
     if (received == GNUTLS_E_REHANDSHAKE)
     {
@@ -216,6 +261,7 @@ SECURITY_STATUS session_process_datagram(struct session *session, struct span re
 
 SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
 {
+    unsigned dropped = gnutls_record_get_discarded(session->tls);
     struct span record;
     uint8_t data[1];
     ssize_t received;
@@ -224,10 +270,9 @@ SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
     gnutls_dtls_retransmit(session->tls);
     while (datagram_take(&datagram, &record))
     {
-        if (record.data[0] != CONTENT_HANDSHAKE || number_of(record) >> 48 != session->newest >> 48) continue;
-        session->input = record;
-        received = gnutls_record_recv(session->tls, data, sizeof(data));
-        session->input.size = 0;
+        if (record.data[0] != CONTENT_HANDSHAKE || !is_new(session, number_of(record))) continue;
+        received = receive(session, record, data, sizeof(data));
+        if (gnutls_record_get_discarded(session->tls) == dropped) remember(session, number_of(record));
         /* A client that wants a new handshake is not given one. */
         if (received == GNUTLS_E_REHANDSHAKE)
             gnutls_alert_send(session->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);

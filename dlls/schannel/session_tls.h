@@ -14,6 +14,9 @@
 
 #define EXTENSIONS_MAX 32 /* of a server that are remembered; we offer fewer */
 
+#define WARNINGS_MAX                                                                                         \
+    8 /* alerts in handshakes; GnuTLS takes 16 a session and then calls it an error of its own */
+
 struct bytes
 {
     uint8_t *data;
@@ -47,7 +50,8 @@ struct session
     struct span *issuers;    /* of the last CertificateRequest; the names follow in the same memory */
     unsigned issuer_count;
 
-    unsigned mtu; /* DTLS: of what we send */
+    unsigned mtu;      /* DTLS: of what we send */
+    unsigned messages; /* DTLS: of the peer's handshake messages, one more than the last that was read */
     uint64_t newest,
         seen; /* DTLS: the newest record read, with its epoch, and a bit for each of the 64 up to it */
 
