@@ -25,7 +25,7 @@ HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-TOOLS = sspi-client sspi-server sspi-bench trust-ca
+TOOLS = sspi-client sspi-server sspi-dtls sspi-bench trust-ca
 
 all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
 

@@ -15,7 +15,9 @@ import functools
 import hashlib
 import http.server
 import os
+import random
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -414,19 +416,24 @@ class Wine:
         return code, output + ("\n(timed out)" if code == -1 else "")
 
     def serve(self, arch, *options):
-        """Starts sspi-server with its files below build/check; (process, port)."""
+        """Starts sspi-server; (process, port)."""
+        return self.start_server(arch, "sspi-server", "--port", 0, "--password", "secret", *options)
+
+    def start_server(self, arch, program, *arguments):
+        """Starts one of the tools with its files below build/check; (process, port)."""
         log = tempfile.TemporaryFile()
-        process = subprocess.Popen(self.command("wine", BUILD / arch / "tools/sspi-server.exe", "--port", 0, "--password", "secret", *options), env=self.environment(), cwd=PKI,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(self.command("wine", BUILD / arch / f"tools/{program}.exe", *arguments), env=self.environment(), cwd=PKI, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
         process.log = log
         for _ in range(200):
             if found := re.search(r"listening on 127.0.0.1:(\d+)", process_log(process)):
                 return process, int(found.group(1))
             time.sleep(0.05)
-        raise RuntimeError(f"sspi-server does not listen: {process_log(process)}")
+        raise RuntimeError(f"{program} does not listen: {process_log(process)}")
 
     def end_servers(self):
-        self.run("wine", "taskkill", "/f", "/im", "sspi-server.exe", timeout=30)
+        for program in ("sspi-server.exe", "sspi-dtls.exe"):
+            self.run("wine", "taskkill", "/f", "/im", program, timeout=30)
 
     def system(self, arch):
         """The folder where a DLL of that architecture has to lie, in a 64-bit prefix."""
@@ -865,6 +872,175 @@ def check_clients_of_others_are_served(wine):
         report("PASS" if b"TLS 1.3 TLS_" in done.stdout and b"alpn http/1.1" in done.stdout else "FAIL", f"Wine {wine.version} {arch}: curl", done.stdout.decode(errors="replace"))
         code, output = client(wine, arch, "--quiet", f"https://localhost:{port}/")
         report("PASS" if code == 0 and output.startswith("TLS 1.3 ") else "FAIL", f"Wine {wine.version} {arch}: our own client", output if code else "")
+        wine.end_servers()
+
+
+class DatagramPeer:
+    """An `openssl s_server` or `gnutls-serv` over UDP that answers the line "hello"; what it said is in .output."""
+
+    def __init__(self, *command):
+        self.port = free_port()
+        command = [part.replace("PORT", str(self.port)) for part in command]
+        self.process = subprocess.Popen(command, cwd=PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.output = b""
+        self.thread = threading.Thread(target=self.drive, daemon=True)
+        self.thread.start()
+        time.sleep(0.5)  # a UDP server cannot be asked whether it is there
+
+    def drive(self):
+        for line in self.process.stdout:
+            self.output += line
+            if line.startswith(b"hello"):
+                os.write(self.process.stdin.fileno(), b"hello yourself\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join(5)
+
+
+class BadNetwork:
+    """A UDP relay between clients and a server that loses, repeats, reorders or changes a fifth of the datagrams. Only what is protected is changed: nobody can
+    notice a change in a plain message, and OpenSSL takes a changed header for an attack."""
+
+    def __init__(self, target, seed):
+        self.target, self.random = ("127.0.0.1", target), random.Random(seed)
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.port, self.backs, self.late = self.front.getsockname()[1], {}, {}
+        self.closed = False
+        threading.Thread(target=self.relay, daemon=True).start()
+
+    def relay(self):
+        while not self.closed:
+            for ready in select.select([self.front, *self.backs.values()], [], [], 0.1)[0]:
+                try:
+                    data, sender = ready.recvfrom(65536)
+                except OSError:
+                    continue
+                if ready is self.front:
+                    if sender not in self.backs:
+                        self.backs[sender] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                        self.backs[sender].connect(self.target)
+                    back = self.backs[sender]
+                    self.deliver(data, lambda d, back=back: back.send(d), ("to", sender))
+                else:
+                    client = next(address for address, back in self.backs.items() if back is ready)
+                    self.deliver(data, lambda d, client=client: self.front.sendto(d, client), ("from", client))
+
+    def deliver(self, data, send, way):
+        fault = self.random.choice(("lost", "twice", "late", "changed")) if self.random.random() < 0.2 else ""
+        if fault == "lost":
+            return
+        if fault == "late" and way not in self.late:
+            self.late[way] = data
+            return
+        if fault == "changed" and data[3:5] != b"\0\0":
+            at = self.random.randrange(len(data))
+            data = data[:at] + bytes([data[at] ^ 0x41]) + data[at + 1:]
+        for part in [data] * (2 if fault == "twice" else 1) + ([self.late.pop(way)] if way in self.late else []):
+            try:
+                send(part)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+
+def dtls_client(wine, arch, port, *options):
+    return wine.run("wine", BUILD / arch / "tools/sspi-dtls.exe", *options, "--insecure", "localhost", port, timeout=150)
+
+
+def srtp_keys(output):
+    found = re.search(r"(?:Keying material: |keys )([0-9A-F]{120})", output)
+    return found and found.group(1)
+
+
+@check
+def check_servers_of_others_over_datagrams(wine):
+    """sspi-dtls as a client of OpenSSL and GnuTLS: versions, cookies, small datagrams, SRTP and its keys, and a bad network."""
+    openssl = ["openssl", "s_server", "-accept", "127.0.0.1:PORT", "-quiet", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "rsa-rest.pem", "-cipher", "ALL:@SECLEVEL=0"]
+    gnutls = ["gnutls-serv", "--udp", "--echo", "--quiet", "--port", "PORT", "--x509certfile", "rsa-chain.pem", "--x509keyfile", "rsa.key"]
+    for arch in wine.arches:
+        for name, command, options, wanted in (
+                ("OpenSSL, DTLS 1.2", [*openssl, "-dtls1_2"], [], "DTLS 1.2"),
+                ("OpenSSL, DTLS 1.0", [*openssl, "-dtls1"], ["--protocols", "dtls1.0,dtls1.2"], "DTLS 1.0"),
+                ("OpenSSL with cookies", [*openssl, "-dtls1_2", "-listen"], [], "DTLS 1.2"),
+                ("OpenSSL in datagrams of 300 bytes", [*openssl, "-dtls1_2", "-mtu", "300"], ["--mtu", "300"], "DTLS 1.2"),
+                ("GnuTLS", gnutls, [], "DTLS 1.2"),
+                ("GnuTLS in datagrams of 256 bytes", [*gnutls, "--mtu", "256"], ["--mtu", "256"], "DTLS 1.2")):
+            with DatagramPeer(*command) as peer:
+                code, output = dtls_client(wine, arch, peer.port, *options)
+            good = code == 0 and wanted in output and "hello" in output
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: a datagram server: {name}", output + peer.output.decode(errors="replace")[-500:] if not good else "")
+        with DatagramPeer(*openssl[:4], *openssl[5:], "-dtls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_32:SRTP_AES128_CM_SHA1_80", "-keymatexport", "EXTRACTOR-dtls_srtp",
+                          "-keymatexportlen", "60") as peer:
+            code, output = dtls_client(wine, arch, peer.port, "--srtp", "1,2", "--srtp-keys")
+        theirs = peer.output.decode(errors="replace")
+        good = code == 0 and srtp_keys(output) and srtp_keys(output) == srtp_keys(theirs) and "SRTP profile 2" in output
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: SRTP and its keys with OpenSSL's server", output + theirs if not good else "")
+        for name, command in ("OpenSSL", [*openssl, "-dtls1_2"]), ("GnuTLS", gnutls):
+            results = []
+            for seed in range(4):
+                with DatagramPeer(*command) as peer, BadNetwork(peer.port, seed) as network:
+                    results.append(dtls_client(wine, arch, network.port))
+            good = all("DTLS 1.2 TLS_" in output for code, output in results)
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {name} over a bad network", "".join(output for _, output in results) if not good else "")
+
+
+@check
+def check_clients_of_others_over_datagrams(wine):
+    """OpenSSL and GnuTLS as clients of sspi-dtls."""
+    for arch in wine.arches:
+        server, port = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", "--protocols", "dtls1.0,dtls1.2", "--srtp", "1,2", "--srtp-keys", "0", "rsa.pfx")
+
+        def openssl(*options, at=port):
+            process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{at}", "-CAfile", "root.pem", "-verify_return_error", "-servername", "localhost", *options],
+                                       cwd=PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            watch = threading.Timer(60, process.kill)
+            watch.start()
+            output, said = b"", False
+            os.set_blocking(process.stdout.fileno(), False)
+            end = time.time() + 60
+            while time.time() < end and b"hello again" not in output:
+                select.select([process.stdout], [], [], 0.1)
+                output += process.stdout.read() or b""
+                if b"Verify return code" in output and not said:
+                    os.write(process.stdin.fileno(), b"hello again\n")
+                    said = True
+            process.kill()
+            watch.cancel()
+            return output.decode(errors="replace")
+
+        for name, options, wanted in (("DTLS 1.2", ["-dtls1_2"], "DTLSv1.2"), ("DTLS 1.0", ["-dtls1", "-cipher", "ALL:@SECLEVEL=0"], "DTLSv1"),
+                                      ("in datagrams of 300 bytes", ["-dtls1_2", "-mtu", "300"], "DTLSv1.2")):
+            output = openssl(*options)
+            good = "hello again" in output and wanted in output and "Verify return code: 0 (ok)" in output
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: a datagram client: OpenSSL, {name}", output[-1500:] if not good else "")
+        output = openssl("-dtls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60")
+        ours = process_log(server)
+        keys = srtp_keys(output)
+        good = keys and keys in ours
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: SRTP and its keys with OpenSSL's client", output[-800:] + ours if not good else "")
+        for mtu in ("1400", "300"):
+            done = subprocess.run(["gnutls-cli", "--udp", "--mtu", mtu, "--x509cafile", "root.pem", "--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", str(port), "127.0.0.1"],
+                                  cwd=PKI, input=b"hello gnutls\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            good = b"Handshake was completed" in done.stdout
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: a datagram client: GnuTLS, MTU {mtu}", done.stdout[-800:].decode(errors="replace") if not good else "")
+        good, outputs = True, ""
+        for seed in range(4):
+            with BadNetwork(port, seed) as network:
+                output = openssl("-dtls1_2", at=network.port)
+                good = good and "Verify return code: 0 (ok)" in output
+                outputs += output[-300:]
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: OpenSSL's client over a bad network", outputs if not good else "")
         wine.end_servers()
 
 
