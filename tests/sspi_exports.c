@@ -285,6 +285,62 @@ static void test_a_hello_is_looked_into(void)
     client_close(&client);
 }
 
+/* Who loads the DLL itself may call any of them. */
+static void test_no_slot_of_our_tables_is_empty(void)
+{
+    static const size_t reserved[] = {
+        offsetof(SecurityFunctionTableW, Reserved2),
+        offsetof(SecurityFunctionTableW, Reserved3),
+        offsetof(SecurityFunctionTableW, Reserved4),
+        offsetof(SecurityFunctionTableW, Reserved8),
+    };
+    size_t at, i;
+
+    if (!sspi_is_direct()) SKIP_TEST("secur32 has a table of its own");
+    ok(sspi->dwVersion == 5, "version %lu\n", (ULONG)sspi->dwVersion);
+    for (at = offsetof(SecurityFunctionTableW, EnumerateSecurityPackagesW); at < sizeof(*sspi);
+         at += sizeof(void *))
+    {
+        for (i = 0; i < ARRAY_SIZE(reserved) && reserved[i] != at; i++) continue;
+        if (i < ARRAY_SIZE(reserved)) continue;
+        ok(*(void **)((char *)sspi + at) != NULL, "slot %u of W\n", (unsigned)(at / sizeof(void *)));
+        ok(*(void **)((char *)sspi_a + at) != NULL, "slot %u of A\n", (unsigned)(at / sizeof(void *)));
+    }
+    ok_status(sspi->ExportSecurityContext(NULL, 0, NULL, NULL), SEC_E_UNSUPPORTED_FUNCTION);
+    ok_status(sspi->ImportSecurityContextW(NULL, NULL, NULL, NULL), SEC_E_UNSUPPORTED_FUNCTION);
+    ok_status(sspi->AddCredentialsW(NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL), SEC_E_UNSUPPORTED_FUNCTION);
+    ok_status(sspi->QuerySecurityContextToken(NULL, NULL), SEC_E_UNSUPPORTED_FUNCTION);
+}
+
+static void test_queries_that_say_how_much_room_there_is(void)
+{
+    SecPkgCred_SupportedProtocols protocols = { 0 };
+    SecPkgContext_StreamSizes sizes = { 0 };
+    struct client client;
+
+    if (!sspi_is_direct()) SKIP_TEST("secur32 of Wine does not hand it on");
+    ok_status(client_open(&client, "PEER_OPENSSL", 0, TRUE), SEC_E_OK);
+    ok_status(sspi->QueryCredentialsAttributesExW(&client.credential, SECPKG_ATTR_SUPPORTED_PROTOCOLS,
+                                                  &protocols, 3),
+              SEC_E_BUFFER_TOO_SMALL);
+    ok(!protocols.grbitProtocol, "something was written\n");
+    ok_status(sspi->QueryCredentialsAttributesExW(&client.credential, SECPKG_ATTR_SUPPORTED_PROTOCOLS,
+                                                  &protocols, 4),
+              SEC_E_OK);
+    ok(protocols.grbitProtocol != 0, "nothing was written\n");
+    ok_status(
+        sspi->QueryContextAttributesExW(&client.context, SECPKG_ATTR_STREAM_SIZES, &sizes, sizeof(sizes) - 1),
+        SEC_E_BUFFER_TOO_SMALL);
+    ok(!sizes.cbHeader, "something was written\n");
+    ok_status(
+        sspi_a->QueryContextAttributesExA(&client.context, SECPKG_ATTR_STREAM_SIZES, &sizes, sizeof(sizes)),
+        SEC_E_OK);
+    ok(sizes.cbHeader == 5, "header %lu\n", sizes.cbHeader);
+    ok_status(sspi->QueryContextAttributesExW(&client.context, SECPKG_ATTR_STREAM_SIZES, NULL, 100),
+              SEC_E_INTERNAL_ERROR);
+    client_close(&client);
+}
+
 START_TEST(sspi_exports)
 {
     if (!sspi_open()) return;
@@ -296,4 +352,6 @@ START_TEST(sspi_exports)
     RUN(test_what_the_lsa_asks);
     RUN(test_random_bits_and_an_empty_cache);
     RUN(test_a_hello_is_looked_into);
+    RUN(test_no_slot_of_our_tables_is_empty);
+    RUN(test_queries_that_say_how_much_room_there_is);
 }

@@ -659,44 +659,45 @@ static const struct attribute
     ULONG id;
     const char *name;
     BOOL early; /* answered before the handshake is done, too */
+    ULONG size; /* of what is written */
     SECURITY_STATUS (*query)(struct context *context, void *buffer);
 } attributes[] = {
     /* clang-format off */
-    { SECPKG_ATTR_STREAM_SIZES,         "STREAM_SIZES",         FALSE, query_stream_sizes },
-    { SECPKG_ATTR_KEY_INFO,             "KEY_INFO",             FALSE, query_key_info },
-    { SECPKG_ATTR_UNIQUE_BINDINGS,      "UNIQUE_BINDINGS",      FALSE, query_unique_bindings },
-    { SECPKG_ATTR_ENDPOINT_BINDINGS,    "ENDPOINT_BINDINGS",    FALSE, query_endpoint_bindings },
-    { SECPKG_ATTR_APPLICATION_PROTOCOL, "APPLICATION_PROTOCOL", FALSE, query_application_protocol },
-    { SECPKG_ATTR_REMOTE_CERT_CONTEXT,  "REMOTE_CERT_CONTEXT",  TRUE,  query_remote_cert_context },
-    { SECPKG_ATTR_LOCAL_CERT_CONTEXT,   "LOCAL_CERT_CONTEXT",   FALSE, query_local_cert_context },
-    { SECPKG_ATTR_ISSUER_LIST_EX,       "ISSUER_LIST_EX",       TRUE,  query_issuer_list },
-    { SECPKG_ATTR_REMOTE_CERTIFICATES,  "REMOTE_CERTIFICATES",  TRUE,  query_remote_certificates },
-    { SECPKG_ATTR_LOCAL_CERT_INFO,      "LOCAL_CERT_INFO",      FALSE, query_local_cert_info },
-    { SECPKG_ATTR_REMOTE_CERT_CHAIN,    "REMOTE_CERT_CHAIN",    TRUE,  query_remote_cert_context },
-    { SECPKG_ATTR_CC_POLICY_RESULT,     "CC_POLICY_RESULT",     FALSE, query_policy_result },
-    { SECPKG_ATTR_CERT_CHECK_RESULT,    "CERT_CHECK_RESULT",    TRUE,  query_cert_check_result },
-    { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, "CERT_CHECK_RESULT_INPROC", TRUE, query_cert_check_result },
-    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, "SERIALIZED_REMOTE_CERT_CONTEXT", TRUE, query_serialized_store },
-    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, "SERIALIZED_REMOTE_CERT_CONTEXT_INPROC", FALSE, query_serialized_store },
-    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, "NEGOTIATED_TLS_EXTENSIONS", FALSE, query_negotiated_extensions },
-    { SECPKG_ATTR_APP_DATA,             "APP_DATA",             FALSE, query_application_data },
-    { SECPKG_ATTR_CONNECTION_INFO,      "CONNECTION_INFO",      FALSE, query_connection_info },
-    { SECPKG_ATTR_CONNECTION_INFO_EX,   "CONNECTION_INFO_EX",   FALSE, query_connection_info_ex },
-    { SECPKG_ATTR_SUPPORTED_SIGNATURES, "SUPPORTED_SIGNATURES", TRUE,  query_supported_signatures },
-    { SECPKG_ATTR_KEYING_MATERIAL,      "KEYING_MATERIAL",      FALSE, query_keying_material },
-    { SECPKG_ATTR_KEYING_MATERIAL_INPROC, "KEYING_MATERIAL_INPROC", FALSE, query_keying_material_inproc },
-    { SECPKG_ATTR_EAP_KEY_BLOCK,        "EAP_KEY_BLOCK",        FALSE, query_eap_key_block },
-    { SECPKG_ATTR_DTLS_MTU,             "DTLS_MTU",             TRUE,  query_dtls_mtu },
-    { SECPKG_ATTR_SRTP_PARAMETERS,      "SRTP_PARAMETERS",      FALSE, query_srtp_parameters },
-    { SECPKG_ATTR_LIFESPAN,             "LIFESPAN",             FALSE, query_lifespan },
-    { SECPKG_ATTR_PACKAGE_INFO,         "PACKAGE_INFO",         TRUE,  query_package_info },
-    { SECPKG_ATTR_FLAGS,                "FLAGS",                FALSE, query_flags },
-    { SECPKG_ATTR_SESSION_INFO,         "SESSION_INFO",         FALSE, query_session_info },
-    { SECPKG_ATTR_CIPHER_INFO,          "CIPHER_INFO",          FALSE, query_cipher_info },
+    { SECPKG_ATTR_STREAM_SIZES,                          "STREAM_SIZES",                          FALSE, sizeof(SecPkgContext_StreamSizes),             query_stream_sizes },
+    { SECPKG_ATTR_KEY_INFO,                              "KEY_INFO",                              FALSE, sizeof(SecPkgContext_KeyInfoW),                query_key_info },
+    { SECPKG_ATTR_UNIQUE_BINDINGS,                       "UNIQUE_BINDINGS",                       FALSE, sizeof(SecPkgContext_Bindings),                query_unique_bindings },
+    { SECPKG_ATTR_ENDPOINT_BINDINGS,                     "ENDPOINT_BINDINGS",                     FALSE, sizeof(SecPkgContext_Bindings),                query_endpoint_bindings },
+    { SECPKG_ATTR_APPLICATION_PROTOCOL,                  "APPLICATION_PROTOCOL",                  FALSE, sizeof(SecPkgContext_ApplicationProtocol),     query_application_protocol },
+    { SECPKG_ATTR_REMOTE_CERT_CONTEXT,                   "REMOTE_CERT_CONTEXT",                   TRUE,  sizeof(PCCERT_CONTEXT),                        query_remote_cert_context },
+    { SECPKG_ATTR_LOCAL_CERT_CONTEXT,                    "LOCAL_CERT_CONTEXT",                    FALSE, sizeof(PCCERT_CONTEXT),                        query_local_cert_context },
+    { SECPKG_ATTR_ISSUER_LIST_EX,                        "ISSUER_LIST_EX",                        TRUE,  sizeof(SecPkgContext_IssuerListInfoEx),        query_issuer_list },
+    { SECPKG_ATTR_REMOTE_CERTIFICATES,                   "REMOTE_CERTIFICATES",                   TRUE,  sizeof(SecPkgContext_Certificates),            query_remote_certificates },
+    { SECPKG_ATTR_LOCAL_CERT_INFO,                       "LOCAL_CERT_INFO",                       FALSE, sizeof(SecPkgContext_CertInfo),                query_local_cert_info },
+    { SECPKG_ATTR_REMOTE_CERT_CHAIN,                     "REMOTE_CERT_CHAIN",                     TRUE,  sizeof(PCCERT_CONTEXT),                        query_remote_cert_context },
+    { SECPKG_ATTR_CC_POLICY_RESULT,                      "CC_POLICY_RESULT",                      FALSE, sizeof(SecPkgContext_ClientCertPolicyResult),  query_policy_result },
+    { SECPKG_ATTR_CERT_CHECK_RESULT,                     "CERT_CHECK_RESULT",                     TRUE,  sizeof(struct certificate_validation_result),  query_cert_check_result },
+    { SECPKG_ATTR_CERT_CHECK_RESULT_INPROC,              "CERT_CHECK_RESULT_INPROC",              TRUE,  sizeof(struct certificate_validation_result),  query_cert_check_result },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT,        "SERIALIZED_REMOTE_CERT_CONTEXT",        TRUE,  sizeof(CERT_BLOB),                             query_serialized_store },
+    { SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, "SERIALIZED_REMOTE_CERT_CONTEXT_INPROC", FALSE, sizeof(CERT_BLOB),                             query_serialized_store },
+    { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS,             "NEGOTIATED_TLS_EXTENSIONS",             FALSE, sizeof(SecPkgContext_NegotiatedTlsExtensions), query_negotiated_extensions },
+    { SECPKG_ATTR_APP_DATA,                              "APP_DATA",                              FALSE, sizeof(SecPkgContext_SessionAppData),          query_application_data },
+    { SECPKG_ATTR_CONNECTION_INFO,                       "CONNECTION_INFO",                       FALSE, sizeof(SecPkgContext_ConnectionInfo),          query_connection_info },
+    { SECPKG_ATTR_CONNECTION_INFO_EX,                    "CONNECTION_INFO_EX",                    FALSE, sizeof(SecPkgContext_ConnectionInfoEx),        query_connection_info_ex },
+    { SECPKG_ATTR_SUPPORTED_SIGNATURES,                  "SUPPORTED_SIGNATURES",                  TRUE,  sizeof(SecPkgContext_SupportedSignatures),     query_supported_signatures },
+    { SECPKG_ATTR_KEYING_MATERIAL,                       "KEYING_MATERIAL",                       FALSE, sizeof(SecPkgContext_KeyingMaterial),          query_keying_material },
+    { SECPKG_ATTR_KEYING_MATERIAL_INPROC,                "KEYING_MATERIAL_INPROC",                FALSE, sizeof(SecPkgContext_KeyingMaterial_Inproc),   query_keying_material_inproc },
+    { SECPKG_ATTR_EAP_KEY_BLOCK,                         "EAP_KEY_BLOCK",                         FALSE, sizeof(SecPkgContext_EapKeyBlock),             query_eap_key_block },
+    { SECPKG_ATTR_DTLS_MTU,                              "DTLS_MTU",                              TRUE,  sizeof(WORD),                                  query_dtls_mtu },
+    { SECPKG_ATTR_SRTP_PARAMETERS,                       "SRTP_PARAMETERS",                       FALSE, sizeof(SecPkgContext_SrtpParameters),          query_srtp_parameters },
+    { SECPKG_ATTR_LIFESPAN,                              "LIFESPAN",                              FALSE, sizeof(SecPkgContext_Lifespan),                query_lifespan },
+    { SECPKG_ATTR_PACKAGE_INFO,                          "PACKAGE_INFO",                          TRUE,  sizeof(SecPkgContext_PackageInfoW),            query_package_info },
+    { SECPKG_ATTR_FLAGS,                                 "FLAGS",                                 FALSE, sizeof(SecPkgContext_Flags),                   query_flags },
+    { SECPKG_ATTR_SESSION_INFO,                          "SESSION_INFO",                          FALSE, sizeof(SecPkgContext_SessionInfo),             query_session_info },
+    { SECPKG_ATTR_CIPHER_INFO,                           "CIPHER_INFO",                           FALSE, sizeof(SecPkgContext_CipherInfo),              query_cipher_info },
     /* clang-format on */
 };
 
-SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
+SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer, ULONG room)
 {
     const struct attribute *attribute;
 
@@ -704,6 +705,7 @@ SECURITY_STATUS context_query(struct context *context, ULONG id, void *buffer)
     {
         if (attribute->id != id) continue;
         if (!buffer) return SEC_E_INTERNAL_ERROR;
+        if (room < attribute->size) return SEC_E_BUFFER_TOO_SMALL;
         if (!attribute->early && !session_facts(context->session)->suite) return SEC_E_INVALID_HANDLE;
         return attribute->query(context, buffer);
     }
@@ -768,9 +770,9 @@ static SECURITY_STATUS narrow_key_info(SecPkgContext_KeyInfoW *wide)
     return SEC_E_INSUFFICIENT_MEMORY;
 }
 
-SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buffer)
+SECURITY_STATUS context_query_ansi(struct context *context, ULONG id, void *buffer, ULONG room)
 {
-    SECURITY_STATUS status = context_query(context, id, buffer);
+    SECURITY_STATUS status = context_query(context, id, buffer, room);
 
     if (!status && id == SECPKG_ATTR_KEY_INFO) return narrow_key_info(buffer);
     if (!status && id == SECPKG_ATTR_PACKAGE_INFO) return narrow_package_info(buffer);

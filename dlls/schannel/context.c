@@ -226,10 +226,11 @@ SECURITY_STATUS context_create(struct credentials *credentials, const WCHAR *tar
                                const struct handshake_input *input, struct context **out)
 {
     struct session_config config = { .verify = verify_peer, .choose = choose_certificate };
+    struct span nothing = { NULL, 0 };
     struct context *context;
     SECURITY_STATUS status;
 
-    config.profile = credentials_profile(credentials, config.application_protocols);
+    config.profile = credentials_profile(credentials, nothing);
     if (context_wants_datagrams(credentials, requirements) && (status = prepare_datagrams(input, &config)))
         return status;
     if ((status = find_alpn(input->application_protocols, &config.application_protocols))) return status;

@@ -209,16 +209,19 @@ SECURITY_STATUS context_check_peer(struct context *context, DWORD *trust, HRESUL
 SECURITY_STATUS context_encrypt(struct context *context, ULONG qop, SecBufferDesc *desc);
 SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc);
 
-/* QueryContextAttributesW (attributes.c). Needs both locks. */
-SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer);
+/* QueryContextAttributes(Ex)W (attributes.c); `room`: of the buffer, or ANY_ROOM. SEC_E_UNSUPPORTED_FUNCTION:
+ * an attribute that is not answered; SEC_E_INTERNAL_ERROR: no buffer; SEC_E_BUFFER_TOO_SMALL: that is ours;
+ * SEC_E_INVALID_HANDLE: not before the handshake is done. Needs both locks. */
+#define ANY_ROOM ~0ul
+SECURITY_STATUS context_query(struct context *context, ULONG attribute, void *buffer, ULONG room);
 
 /* SetContextAttributes (attributes.c): SEC_E_UNSUPPORTED_FUNCTION: an attribute that cannot be set;
  * SEC_E_INVALID_PARAMETER: no or too little data, or what is in it cannot be; SEC_E_INVALID_HANDLE: the
  * handshake is not done. Needs both locks. */
 SECURITY_STATUS context_set(struct context *context, ULONG attribute, const void *buffer, ULONG size);
 
-/* QueryContextAttributesA: the same but for strings. */
-SECURITY_STATUS context_query_ansi(struct context *context, ULONG attribute, void *buffer);
+/* QueryContextAttributes(Ex)A: the same but for strings. */
+SECURITY_STATUS context_query_ansi(struct context *context, ULONG attribute, void *buffer, ULONG room);
 
 /* The end of a context; the first reason stays. */
 SECURITY_STATUS context_fail(struct context *context, SECURITY_STATUS status);

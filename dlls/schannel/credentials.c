@@ -522,22 +522,25 @@ static SECURITY_STATUS query_supported_protocols(const struct credentials *crede
 static const struct
 {
     ULONG id;
+    ULONG size; /* of what is written */
     SECURITY_STATUS (*query)(const struct credentials *credentials, void *buffer);
 } attributes[] = {
-    { SECPKG_CRED_ATTR_NAMES, query_names },
-    { SECPKG_ATTR_SUPPORTED_ALGS, query_supported_algs },
-    { SECPKG_ATTR_CIPHER_STRENGTHS, query_cipher_strengths },
-    { SECPKG_ATTR_SUPPORTED_PROTOCOLS, query_supported_protocols },
+    { SECPKG_CRED_ATTR_NAMES, 0, query_names },
+    { SECPKG_ATTR_SUPPORTED_ALGS, sizeof(SecPkgCred_SupportedAlgs), query_supported_algs },
+    { SECPKG_ATTR_CIPHER_STRENGTHS, sizeof(SecPkgCred_CipherStrengths), query_cipher_strengths },
+    { SECPKG_ATTR_SUPPORTED_PROTOCOLS, sizeof(SecPkgCred_SupportedProtocols), query_supported_protocols },
 };
 
-SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer)
+SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer,
+                                  ULONG room)
 {
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(attributes); i++)
     {
         if (attributes[i].id != attribute) continue;
-        return buffer ? attributes[i].query(credentials, buffer) : SEC_E_INTERNAL_ERROR;
+        if (!buffer) return SEC_E_INTERNAL_ERROR;
+        return room < attributes[i].size ? SEC_E_BUFFER_TOO_SMALL : attributes[i].query(credentials, buffer);
     }
     FIXME("attribute %#lx is not answered\n", (unsigned long)attribute);
     return SEC_E_UNSUPPORTED_FUNCTION;

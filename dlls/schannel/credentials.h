@@ -67,10 +67,11 @@ BOOL credentials_depend_on_protocol(const struct credentials *credentials);
 const struct own_certificate *credentials_choose(const struct credentials *credentials,
                                                  const struct identity_request *request);
 
-/* QueryCredentialsAttributes: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not answer,
- * SEC_E_INTERNAL_ERROR for no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials have
- * not. */
-SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer);
+/* QueryCredentialsAttributes(Ex), as context_query: SEC_E_UNSUPPORTED_FUNCTION for what Schannel does not
+ * answer, SEC_E_INTERNAL_ERROR for no buffer, SEC_E_NO_CREDENTIALS for the name, which Schannel's credentials
+ * have not. */
+SECURITY_STATUS credentials_query(const struct credentials *credentials, ULONG attribute, void *buffer,
+                                  ULONG room);
 
 /*
  * SetCredentialsAttributes, of servers: SESSION_TICKET_KEYS, of which the first key is used, and

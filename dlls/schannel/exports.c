@@ -151,7 +151,9 @@ SECURITY_STATUS SEC_ENTRY FreeCredentialsHandle(PCredHandle handle)
     return close_object(handle, OBJECT_CREDENTIALS, __func__);
 }
 
-SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG attribute, void *buffer)
+/* Both character sets: no attribute of a credential that Schannel answers has a string in it. */
+static SECURITY_STATUS SEC_ENTRY query_credentials_attributes_ex(PCredHandle handle, ULONG attribute,
+                                                                 void *buffer, ULONG room)
 {
     struct credentials *credentials;
     SECURITY_STATUS status;
@@ -159,14 +161,18 @@ SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG 
     if (!(credentials = credentials_acquire(handle)))
         status = SEC_E_INVALID_HANDLE;
     else
-        status = credentials_query(credentials, attribute, buffer);
+        status = credentials_query(credentials, attribute, buffer, room);
     credentials_release(credentials);
     TRACE("credential %p attribute %#lx buffer %p: " STATUS "\n", handle, (unsigned long)attribute, buffer,
           STATUS_ARGS(status));
     return status;
 }
 
-/* No attribute of a credential that Schannel answers has a string in it. */
+SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesW(PCredHandle handle, ULONG attribute, void *buffer)
+{
+    return query_credentials_attributes_ex(handle, attribute, buffer, ANY_ROOM);
+}
+
 SECURITY_STATUS SEC_ENTRY QueryCredentialsAttributesA(PCredHandle handle, ULONG attribute, void *buffer)
 {
     return QueryCredentialsAttributesW(handle, attribute, buffer);
@@ -409,10 +415,10 @@ SECURITY_STATUS SEC_ENTRY DeleteSecurityContext(PCtxtHandle handle)
 
 /* --- attributes ----------------------------------------------------------------------------------------- */
 
-typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer);
+typedef SECURITY_STATUS query_function(struct context *context, ULONG attribute, void *buffer, ULONG room);
 
-static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, query_function *function,
-                             const char *door)
+static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, ULONG room,
+                             query_function *function, const char *door)
 {
     struct context *context = context_acquire(handle);
     SECURITY_STATUS status = SEC_E_INVALID_HANDLE;
@@ -420,7 +426,7 @@ static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, 
     if (context)
     {
         context_lock(context);
-        status = function(context, attribute, buffer);
+        status = function(context, attribute, buffer, room);
         context_unlock(context);
         context_release(context);
     }
@@ -432,12 +438,25 @@ static SECURITY_STATUS query(PCtxtHandle handle, ULONG attribute, void *buffer, 
 
 SECURITY_STATUS SEC_ENTRY QueryContextAttributesW(PCtxtHandle handle, ULONG attribute, void *buffer)
 {
-    return query(handle, attribute, buffer, context_query, __func__);
+    return query(handle, attribute, buffer, ANY_ROOM, context_query, __func__);
 }
 
 SECURITY_STATUS SEC_ENTRY QueryContextAttributesA(PCtxtHandle handle, ULONG attribute, void *buffer)
 {
-    return query(handle, attribute, buffer, context_query_ansi, __func__);
+    return query(handle, attribute, buffer, ANY_ROOM, context_query_ansi, __func__);
+}
+
+/* Secur32 of Wine 8.0 and 10.0 does not hand these on either. */
+static SECURITY_STATUS SEC_ENTRY query_context_attributes_ex_w(PCtxtHandle handle, ULONG attribute,
+                                                               void *buffer, ULONG room)
+{
+    return query(handle, attribute, buffer, room, context_query, __func__);
+}
+
+static SECURITY_STATUS SEC_ENTRY query_context_attributes_ex_a(PCtxtHandle handle, ULONG attribute,
+                                                               void *buffer, ULONG room)
+{
+    return query(handle, attribute, buffer, room, context_query_ansi, __func__);
 }
 
 static SECURITY_STATUS SEC_ENTRY set_context_attributes(PCtxtHandle handle, ULONG attribute, void *buffer,
@@ -544,6 +563,34 @@ SECURITY_STATUS SEC_ENTRY RevertSecurityContext(PCtxtHandle handle)
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
+/* secur32 answers an empty slot with the same; here is what a program gets that loads the DLL itself. */
+#define UNSUPPORTED(name, ...)                                                                               \
+    static SECURITY_STATUS SEC_ENTRY name(__VA_ARGS__)                                                       \
+    {                                                                                                        \
+        TRACE("\n");                                                                                         \
+        return SEC_E_UNSUPPORTED_FUNCTION;                                                                   \
+    }
+#define UNUSED __attribute__((unused))
+UNSUPPORTED(add_credentials_w, UNUSED PCredHandle handle, UNUSED SEC_WCHAR *principal,
+            UNUSED SEC_WCHAR *package, UNUSED ULONG use, UNUSED void *auth_data,
+            UNUSED SEC_GET_KEY_FN get_key, UNUSED void *argument, UNUSED PTimeStamp expiry)
+UNSUPPORTED(add_credentials_a, UNUSED PCredHandle handle, UNUSED SEC_CHAR *principal,
+            UNUSED SEC_CHAR *package, UNUSED ULONG use, UNUSED void *auth_data, UNUSED SEC_GET_KEY_FN get_key,
+            UNUSED void *argument, UNUSED PTimeStamp expiry)
+UNSUPPORTED(export_security_context, UNUSED PCtxtHandle handle, UNUSED ULONG flags, UNUSED PSecBuffer packed,
+            UNUSED void **token)
+UNSUPPORTED(import_security_context_w, UNUSED SEC_WCHAR *package, UNUSED PSecBuffer packed,
+            UNUSED void *token, UNUSED PCtxtHandle handle)
+UNSUPPORTED(import_security_context_a, UNUSED SEC_CHAR *package, UNUSED PSecBuffer packed, UNUSED void *token,
+            UNUSED PCtxtHandle handle)
+UNSUPPORTED(query_security_context_token, UNUSED PCtxtHandle handle, UNUSED void **token)
+UNSUPPORTED(change_account_password_w, UNUSED SEC_WCHAR *package, UNUSED SEC_WCHAR *domain,
+            UNUSED SEC_WCHAR *account, UNUSED SEC_WCHAR *old_password, UNUSED SEC_WCHAR *new_password,
+            UNUSED BOOLEAN impersonating, UNUSED ULONG reserved, UNUSED PSecBufferDesc output)
+UNSUPPORTED(change_account_password_a, UNUSED SEC_CHAR *package, UNUSED SEC_CHAR *domain,
+            UNUSED SEC_CHAR *account, UNUSED SEC_CHAR *old_password, UNUSED SEC_CHAR *new_password,
+            UNUSED BOOLEAN impersonating, UNUSED ULONG reserved, UNUSED PSecBufferDesc output)
+
 /* --- the tables ----------------------------------------------------------------------------------------- */
 
 /*
@@ -572,6 +619,13 @@ static SecurityFunctionTableW table_w = {
     .DecryptMessage = DecryptMessage,
     .SetContextAttributesW = set_context_attributes,
     .SetCredentialsAttributesW = set_credentials_attributes,
+    .AddCredentialsW = add_credentials_w,
+    .ExportSecurityContext = export_security_context,
+    .ImportSecurityContextW = import_security_context_w,
+    .QuerySecurityContextToken = query_security_context_token,
+    .ChangeAccountPasswordW = change_account_password_w,
+    .QueryContextAttributesExW = query_context_attributes_ex_w,
+    .QueryCredentialsAttributesExW = query_credentials_attributes_ex,
 };
 
 static SecurityFunctionTableA table_a = {
@@ -596,6 +650,13 @@ static SecurityFunctionTableA table_a = {
     .DecryptMessage = DecryptMessage,
     .SetContextAttributesA = set_context_attributes,
     .SetCredentialsAttributesA = set_credentials_attributes,
+    .AddCredentialsA = add_credentials_a,
+    .ExportSecurityContext = export_security_context,
+    .ImportSecurityContextA = import_security_context_a,
+    .QuerySecurityContextToken = query_security_context_token,
+    .ChangeAccountPasswordA = change_account_password_a,
+    .QueryContextAttributesExA = query_context_attributes_ex_a,
+    .QueryCredentialsAttributesExA = query_credentials_attributes_ex,
 };
 
 PSecurityFunctionTableW SEC_ENTRY InitSecurityInterfaceW(void)
