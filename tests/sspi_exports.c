@@ -3,6 +3,7 @@
  */
 #include "test.h"
 #include "door.h"
+#include <stddef.h>
 #include <ntsecapi.h>
 #include <ntsecpkg.h>
 
