@@ -673,7 +673,45 @@ def check_events_are_logged_as_the_registry_says(wine):
             outputs = [client(wine, arch, "--quiet", url, WINEDEBUG="fixme-all")[1] for url in (good, bad)]
             seen = tuple(len(re.findall(r"err:schannel_event:event a handshake as a client of localhost", text)) for text in outputs)
             report("PASS" if seen == wanted else "FAIL", f"Wine {wine.version} {arch}: EventLogging {mask}", "".join(outputs) if seen != wanted else "")
+        wine.run("wine", "reg", "add", key, "/v", "EventLogging", "/t", "REG_DWORD", "/d", "2", "/f")
+        for options, wanted in ([], 0), (["--legacy", "--protocols", "tls1.0"], 1):
+            old = f"https://localhost:{ports['PEER_OPENSSL_TLS10' if options else 'PEER_NGINX']}/"
+            output = client(wine, arch, "--quiet", *options, old, WINEDEBUG="fixme-all,warn+schannel")[1]
+            events = len(re.findall(r"err:schannel_event:event weak, with localhost: version 0x301, TLS_", output))
+            warnings_ = len(re.findall(r"warn:schannel:\w+ weak: protocol 0x301", output))
+            good = events == wanted and warnings_ == wanted
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: what is weak is named: {wanted}", output if not good else "")
         wine.run("wine", "reg", "delete", key, "/v", "EventLogging", "/f")
+
+
+@check
+def check_what_the_registry_does_to_servers(wine):
+    """The size of our DHE groups, an order of suites, a suite forbidden, and no resumption, as OpenSSL's client sees them."""
+    schannel = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL"
+    policy = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+    suites = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+    both = "DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"
+    numbers = [(key, name, value) for key, name, value in (
+        ("KeyExchangeAlgorithms\\Diffie-Hellman", "ServerMinKeyBitLength", "3072"), ("Ciphers\\AES 256/256", "Enabled", "0"))]
+    for arch in wine.arches:
+        rows = (((), "", ["-cipher", both], "Cipher is ECDHE-RSA-AES256-GCM-SHA384"),
+                ((), suites, ["-cipher", both], "Cipher is DHE-RSA-AES128-GCM-SHA256"),
+                ((), suites, ["-cipher", both], "Server Temp Key: DH, 2048 bits"),
+                (numbers[:1], suites, ["-cipher", both], "Server Temp Key: DH, 3072 bits"),
+                (numbers[1:], "", ["-cipher", both], "Cipher is ECDHE-RSA-AES128-GCM-SHA256"))
+        for values, order, options, wanted in rows:
+            for key, name, value in values:
+                wine.run("wine", "reg", "add", f"{schannel}\\{key}", "/v", name, "/t", "REG_DWORD", "/d", value, "/f")
+            if order:
+                wine.run("wine", "reg", "add", policy, "/v", "Functions", "/d", order, "/f", "/reg:64")
+            _, port = wine.serve(arch, "rsa.pfx")
+            code, output = s_client(port, "-tls1_2", *options)
+            wine.end_servers()
+            for key, name, _ in values:
+                wine.run("wine", "reg", "delete", f"{schannel}\\{key}", "/v", name, "/f")
+            wine.run("wine", "reg", "delete", policy, "/v", "Functions", "/f", "/reg:64")
+            good = code == 0 and wanted in output
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {wanted}", output[-1500:] if not good else "")
 
 
 @check

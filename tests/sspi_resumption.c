@@ -162,6 +162,35 @@ static void test_a_life_span_of_nothing(void)
     }
 }
 
+/* ClientCacheTime: 0 is off, and a program's own life span does not turn it on. */
+static void test_the_administrators_life_span(void)
+{
+    static const struct
+    {
+        DWORD time, lifespan;
+        BOOL resumed;
+    } rows[] = { { 0, 0, FALSE }, { 0, 60000, FALSE }, { 600000, 0, TRUE } };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        SCHANNEL_CRED cred = { .dwVersion = SCHANNEL_CRED_VERSION,
+                               .dwFlags = FLAGS,
+                               .dwSessionLifespan = rows[i].lifespan };
+        CredHandle credential;
+
+        schannel_set(NULL, L"ClientCacheTime", rows[i].time);
+        ok_status(sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL,
+                                                  &cred, NULL, NULL, &credential, NULL),
+                  SEC_E_OK);
+        schannel_clear(L"ClientCacheTime");
+        visit(&credential, "PEER_OPENSSL_TLS12", L"localhost", 0);
+        ok(visit(&credential, "PEER_OPENSSL_TLS12", L"localhost", 0).resumed == rows[i].resumed, "row %u\n",
+           i);
+        sspi->FreeCredentialsHandle(&credential);
+    }
+}
+
 static void test_wines_own_programs_never_resume(void)
 {
     CredHandle credential = acquire(TLS12, FLAGS);
@@ -250,6 +279,7 @@ START_TEST(sspi_resumption)
     RUN(test_validation_is_not_passed_by);
     RUN(test_resumption_can_be_switched_off);
     RUN(test_a_life_span_of_nothing);
+    RUN(test_the_administrators_life_span);
     RUN(test_wines_own_programs_never_resume);
     RUN(test_sslemptycache);
     RUN(test_a_context_that_is_not_to_be_resumed);
