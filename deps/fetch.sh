@@ -47,8 +47,9 @@ update_lock() {
             printf 'source %-9s %s\n' "$package" "$full"
         done
         echo
-        # wine's Debian patches are not used: its tarball only lends us test sources.
-        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^wine.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
+        # Debian's patches are used of what goes into the DLL only: wine's tarball lends us test sources, and nghttp2,
+        # curl and aria2 are programs to test with (deps/programs.sh).
+        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^(wine|nghttp2|curl|aria2)_.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
     } >"$lock.new"
     rm -f "$uris"
     mv "$lock.new" "$lock"

@@ -532,7 +532,10 @@ static void test_the_default_certificate_is_in_the_users_store(void)
         { SCH_CRED_MANUAL_CRED_VALIDATION, 0, "SUCCESS CN=client", 0 },
         { SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_USE_DEFAULT_CREDS, 0, "SUCCESS CN=client", 0 },
         { SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS, 0, "NONE", 1 },
-        { SCH_CRED_MANUAL_CRED_VALIDATION, ISC_REQ_USE_SUPPLIED_CREDS, "NONE", 1 },
+        /* As schannel-rs and curl do; servers that only would like a certificate let them in. */
+        { SCH_CRED_MANUAL_CRED_VALIDATION, ISC_REQ_USE_SUPPLIED_CREDS, "NONE", 0 },
+        { SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_NO_DEFAULT_CREDS, ISC_REQ_USE_SUPPLIED_CREDS, "NONE",
+          0 },
     };
     unsigned i, modern;
 

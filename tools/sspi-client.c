@@ -197,8 +197,7 @@ static SECURITY_STATUS acquire(struct connection *connection)
 static SECURITY_STATUS step(struct connection *connection)
 {
     const ULONG flags = ISC_REQ_SEQUENCE_DETECT | ISC_REQ_REPLAY_DETECT | ISC_REQ_CONFIDENTIALITY |
-                        ISC_REQ_STREAM | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR |
-                        ISC_REQ_USE_SUPPLIED_CREDS;
+                        ISC_REQ_STREAM | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR;
     SecBuffer in[2] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
                         { 0, SECBUFFER_EMPTY, NULL } };
     SecBuffer out[1] = { { 0, SECBUFFER_TOKEN, NULL } };

@@ -156,8 +156,14 @@ static SECURITY_STATUS choose_certificate(void *owner, const struct identity_req
     if (!client->using || client->supplied || client->using == &client->found)
         session_set_resumable(context->session, FALSE);
     if (client->using) *identity = client->using->identity;
-    /* Wine's WinHTTP and WinINet, who ask for USE_SESSION_KEY, take the status for a failure. */
-    if (client->using || client->told || context->requirements & ISC_REQ_USE_SESSION_KEY) return SEC_E_OK;
+    /*
+     * Wine's WinHTTP and WinINet, who ask for USE_SESSION_KEY, take the status for a failure. So does who
+     * asks for USE_SUPPLIED_CREDS: Microsoft's page on authentication says that it brings about the status,
+     * but curl and schannel-rs ask with it to be spared the status, and say that on Windows they are.
+     */
+    if (client->using || client->told ||
+        context->requirements & (ISC_REQ_USE_SESSION_KEY | ISC_REQ_USE_SUPPLIED_CREDS))
+        return SEC_E_OK;
     client->told = TRUE;
     return SEC_I_INCOMPLETE_CREDENTIALS;
 }

@@ -1,0 +1,83 @@
+#!/bin/sh
+# Builds programs that use Schannel and that nobody here wrote, for one Windows architecture.
+#
+#   deps/programs.sh ARCH TARBALLS OUT    ARCH is x86_64 or i686; OUT gets curl.exe and aria2c.exe
+#
+# curl (with nghttp2, for HTTP/2) and aria2, from Debian's upstream tarballs without Debian's patches. A program already
+# built from the same inputs is left alone. Logs are OUT/log/*.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+arch=$1
+mkdir -p "$2" "$3/log" "$3/work"
+tarballs=$(cd "$2" && pwd)
+out=$(cd "$3" && pwd)
+host=$arch-w64-mingw32
+work=$out/work
+jobs=${JOBS:-$(nproc)}
+
+step() { # name command...
+    name=$1
+    shift
+    "$@" >"$out/log/$name" 2>&1 || {
+        tail -n 30 "$out/log/$name" >&2
+        echo "programs: $name failed; the whole log is $out/log/$name" >&2
+        exit 1
+    }
+}
+
+unpack() { # package
+    rm -rf "${work:?}/$1"
+    mkdir -p "$work/$1" || return
+    tar -xf "$tarballs/$1"_*.orig.tar.* -C "$work/$1" --strip-components=1
+}
+
+# The sum of everything a program depends on.
+inputs() { # package...
+    { for package in "$@"; do grep "sha256 .* ${package}_" "$here/lock"; done; cat "$here/programs.sh"; "$host-gcc" --version; } |
+        sha256sum
+}
+
+# nghttp2's and aria2's tarballs are the repositories as they are, without a configure.
+configure_nghttp2() {
+    autoreconf -i || return
+    ./configure --host="$host" --prefix="$work/installed" --enable-lib-only --disable-shared --enable-static
+}
+
+# NGHTTP2_STATICLIB: else its header asks for a DLL. What is left out curl would look for on this machine.
+configure_curl() {
+    ./configure --host="$host" --prefix="$work/installed" --disable-shared --enable-static --with-schannel \
+        --with-nghttp2="$work/installed" --without-libpsl --without-libidn2 --without-zlib --without-brotli --without-zstd \
+        --without-libssh2 --disable-ldap --disable-manual --disable-docs \
+        CPPFLAGS="-DNGHTTP2_STATICLIB -D_WIN32_WINNT=0x0A00" PKG_CONFIG_LIBDIR="$work/installed/lib/pkgconfig"
+}
+
+configure_aria2() {
+    autoreconf -i || return
+    ./configure --host="$host" --disable-nls --with-wintls --without-openssl --without-gnutls --without-libnettle \
+        --without-libgmp --without-libgcrypt --without-libxml2 --without-libexpat --without-libcares --without-libz \
+        --without-libssh2 --without-sqlite3 --disable-bittorrent --disable-metalink ARIA2_STATIC=yes CXXFLAGS="-O1" \
+        PKG_CONFIG_LIBDIR=/nonexistent
+}
+
+make_nghttp2() { make -C lib -j"$jobs" && make -C lib install; }
+make_curl() { make -C lib -j"$jobs" && make -C src -j"$jobs" LDFLAGS="-all-static" && cp src/curl.exe "$out/"; }
+make_aria2() { make -j"$jobs" && "$host-strip" -o "$out/aria2c.exe" src/aria2c.exe; }
+
+build() { # package
+    echo "  BUILD   $arch $1"
+    step "$1-unpack" unpack "$1"
+    (cd "$work/$1" && step "$1-configure" "configure_$1" && step "$1-make" "make_$1")
+}
+
+program() { # exe package...
+    exe=$1
+    shift
+    if [ -f "$out/$exe.exe" ] && [ "$(cat "$out/.$exe" 2>/dev/null)" = "$(inputs "$@")" ]; then return; fi
+    for package in "$@"; do build "$package"; done
+    inputs "$@" >"$out/.$exe"
+    for package in "$@"; do rm -rf "${work:?}/$package"; done
+}
+
+program curl nghttp2 curl
+program aria2c aria2
