@@ -432,8 +432,10 @@ static BOOL parse_srtp(const WCHAR *list)
     memcpy(options.srtp, &size, sizeof(size));
     for (i = 0; i < 8; i++)
     {
+        const WCHAR *comma = wcschr(list, ',');
+
         options.srtp[2 + 2 * i + 1] = (BYTE)_wtoi(list);
-        if (wcschr(list, ',')) list = wcschr(list, ',') + 1;
+        if (comma) list = comma + 1;
     }
     return options.srtp[3] != 0;
 }
