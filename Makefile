@@ -1,4 +1,4 @@
-# schannel.dll for Wine: make, make check, make bench, make demo, make lint, make format, make debug T=room.
+# schannel.dll for Wine: make, make check, make interop, make bench, make demo, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
@@ -21,7 +21,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check bench demo lint format debug clean
+.PHONY: all deps deps-update check interop bench demo lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -153,6 +153,10 @@ TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe) build/
 # T=name: only tests with that in their name.
 check: build/.host-test all $(TEST_EXES)
 	@tests/run.py $(if $(T),--only $(T))
+
+# SLICE=N/M: every Mth cell, from the Nth.
+interop: build/.host-test all
+	@tests/interop.py $(if $(SLICE),--slice $(SLICE))
 
 bench: build/.host-test all
 	@tests/run.py --bench

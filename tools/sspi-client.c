@@ -24,6 +24,7 @@ struct options
     BOOL direct;                     /* --direct: schannel.dll itself, without secur32 */
     BOOL insecure;                   /* --insecure: no validation */
     BOOL quiet;                      /* --quiet: one line */
+    BOOL reconnect;                  /* --reconnect: and once more */
 };
 
 struct connection
@@ -54,6 +55,7 @@ static int usage(void)
           "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
           "  --password TEXT    of that file\n"
           "  --chunk BYTES      receive no more than that at once\n"
+          "  --reconnect        fetch it a second time, over a new connection that may resume the first\n"
           "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
           "  --direct           load schannel.dll itself instead of going through secur32\n"
           "  --insecure         accept any certificate\n"
@@ -109,6 +111,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.insecure = TRUE;
         else if (!wcscmp(argv[i], L"--quiet"))
             options.quiet = TRUE;
+        else if (!wcscmp(argv[i], L"--reconnect"))
+            options.reconnect = TRUE;
         else if (argv[i][0] != '-')
             return i + 1 == argc && parse_url(argv[i]);
         else if (!value)
@@ -331,22 +335,26 @@ static void print_negotiated(struct connection *connection)
     SecPkgContext_ConnectionInfo info = { 0 };
     SecPkgContext_CipherInfo cipher = { .dwVersion = SECPKGCONTEXT_CIPHERINFO_V1 };
     SecPkgContext_ApplicationProtocol alpn = { 0 };
+    SecPkgContext_SessionInfo session = { 0 };
     const SecurityFunctionTableW *sspi = connection->sspi;
 
+    sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_SESSION_INFO, &session);
     sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_CONNECTION_INFO, &info);
     sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_CIPHER_INFO, &cipher);
     sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &alpn);
     if (options.quiet)
     {
-        printf("%ls %ls %s alpn %.*s header %lu trailer %lu ", sample_protocol_name(info.dwProtocol),
+        printf("%ls %ls %s alpn %.*s header %lu trailer %lu %s", sample_protocol_name(info.dwProtocol),
                cipher.szCipherSuite, sample_group_name(cipher.dwKeyType), alpn.ProtocolIdSize,
-               (char *)alpn.ProtocolId, connection->sizes.cbHeader, connection->sizes.cbTrailer);
+               (char *)alpn.ProtocolId, connection->sizes.cbHeader, connection->sizes.cbTrailer,
+               session.dwFlags & SSL_SESSION_RECONNECT ? "resumed " : "");
         return;
     }
     print_module();
     printf("protocol        %ls\n", sample_protocol_name(info.dwProtocol));
     printf("suite           %ls (0x%04lx)\n", cipher.szCipherSuite, cipher.dwCipherSuite);
     printf("group           %s\n", sample_group_name(cipher.dwKeyType));
+    if (session.dwFlags & SSL_SESSION_RECONNECT) printf("session         resumed\n");
     if (alpn.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_Success)
         printf("alpn            %.*s\n", alpn.ProtocolIdSize, (char *)alpn.ProtocolId);
     else
@@ -448,6 +456,7 @@ static SECURITY_STATUS receive_answer(struct connection *connection, FILE *file)
     static struct head head;
     SECURITY_STATUS status;
 
+    memset(&head, 0, sizeof(head));
     do
     {
         status = open_records(connection, &head, file);
@@ -481,7 +490,8 @@ static int fetch(struct connection *connection, FILE *file)
     SECURITY_STATUS status;
     double seconds;
 
-    if ((status = acquire(connection))) return sample_fail("AcquireCredentialsHandle", status);
+    if (!connection->has_credential && (status = acquire(connection)))
+        return sample_fail("AcquireCredentialsHandle", status);
     if ((status = handshake(connection))) return sample_fail("handshake", status);
     status = connection->sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_STREAM_SIZES,
                                                        &connection->sizes);
@@ -507,6 +517,27 @@ static int fetch(struct connection *connection, FILE *file)
     return 0;
 }
 
+/* A connection to fetch it over, with the credential there is. */
+static int visit(struct connection *connection, FILE *file)
+{
+    int result = 1;
+
+    connection->stream.chunk = options.chunk;
+    connection->stream.socket = connect_to(options.host, options.port);
+    connection->body = 0;
+    connection->expected = NO_LENGTH;
+    connection->closed_proper = FALSE;
+    if (connection->stream.socket == INVALID_SOCKET)
+        fprintf(stderr, "%ls:%ls cannot be reached\n", options.host, options.port);
+    else
+        result = fetch(connection, file);
+    if (connection->has_context) connection->sspi->DeleteSecurityContext(&connection->context);
+    connection->has_context = FALSE;
+    sample_close(&connection->stream);
+    memset(&connection->stream, 0, sizeof(connection->stream));
+    return result;
+}
+
 int wmain(int argc, WCHAR **argv);
 
 int wmain(int argc, WCHAR **argv)
@@ -525,18 +556,12 @@ int wmain(int argc, WCHAR **argv)
         fprintf(stderr, "%ls cannot be written\n", options.output);
         return 1;
     }
-    connection.stream.chunk = options.chunk;
-    connection.stream.socket = connect_to(options.host, options.port);
-    if (connection.stream.socket == INVALID_SOCKET)
-        fprintf(stderr, "%ls:%ls cannot be reached\n", options.host, options.port);
-    else
-        result = fetch(&connection, file);
+    result = visit(&connection, file);
+    if (!result && options.reconnect) result = visit(&connection, NULL);
 
-    if (connection.has_context) connection.sspi->DeleteSecurityContext(&connection.context);
     if (connection.has_credential) connection.sspi->FreeCredentialsHandle(&connection.credential);
     if (connection.certificate) CertFreeCertificateContext(connection.certificate);
     if (file && fclose(file)) result = 1;
-    sample_close(&connection.stream);
     fflush(stdout);
     return result;
 }
