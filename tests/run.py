@@ -347,6 +347,8 @@ def start_peers():
     openssl_server("PEER_DH2048", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
     openssl_server("PEER_RSA1024", "-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa1024")
     openssl_server("PEER_RSA512", "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0", cert="rsa512")
+    openssl_server("PEER_RSA512_SIGNS", "-tls1_2", "-sigalgs", "RSA+SHA256", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa512")
+    openssl_server("PEER_RSA512_SIGNS_TLS10", "-tls1", "-cipher", "ECDHE-RSA-AES128-SHA:@SECLEVEL=0", cert="rsa512")
     openssl_server("PEER_SHA1_SIGNATURES", "-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
     openssl_server("PEER_PSK", "-tls1_2", "-psk_identity", "somebody", "-psk", PSK, "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES256-CBC-SHA384:PSK-NULL-SHA256:@SECLEVEL=0")
     late_asking_server("PEER_ASKS_LATER")
