@@ -380,6 +380,8 @@ def stop_peers():
 class Wine:
     """One Wine with a prefix of its own, in which the DLL under test lies."""
 
+    roots = ("root.pem", "own-root.pem", "clients.pem")  # what the prefix trusts
+
     def __init__(self, version, arches):
         self.version, self.arches = version, arches
         self.prefix = WORK / f"prefix{version}"
@@ -446,7 +448,7 @@ class Wine:
             self.drop_in(arch)
         # One server for all that follows: it is started and stopped for each program otherwise, a second each.
         self.run("wineserver", "-p600")
-        for root in ("root.pem", "own-root.pem", "clients.pem"):
+        for root in self.roots:
             code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / root)
             if code:
                 raise RuntimeError(f"{root} cannot be trusted: {output}")
