@@ -1,9 +1,10 @@
-# schannel.dll for Wine: make, make check, make interop, make bench, make demo, make lint, make format, make debug T=room.
+# schannel.dll for Wine: make, make check, make winetest, make interop, make check-all, make bench, make demo, make lint,
+# make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
 #   GNUTLS_PREFIX_x86_64=folder   an installed mingw GnuTLS (static) instead of ours; the same for i686
-#   T=name                        only this test (make check, make debug)
+#   T=name                        only this test (make check, make winetest, make debug)
 #   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
 
 PRODUCT_VERSION = 0.1.0
@@ -13,6 +14,7 @@ CFLAGS ?= -O2 -gdwarf-4
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion \
           -Wimplicit-fallthrough
 comma  := ,
+hash   := \#
 
 # -mstackrealign: Windows promises 32-bit code a stack aligned to 4 bytes; gcc's code, and SSE, want 16.
 ARCH_CFLAGS_i686  = -mstackrealign
@@ -21,7 +23,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check interop bench demo lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop bench demo lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -54,6 +56,18 @@ build/wine/main.c: deps/lock | build/.host
 	deps/fetch.sh build/deps/tarballs wine
 	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/wine --wildcards --transform='s,.*/,,' \
 	    '*/dlls/schannel/tests/main.c' '*/include/ntsecpkg.h'
+	@touch $@
+
+# Its tests of what stands on Schannel (make winetest), with what mingw-w64 10 lacks of headers.
+WINETESTS = secur32-schannel secur32-secur32 winhttp-winhttp winhttp-notification wininet-http
+
+build/wine/.tests: deps/lock | build/.host
+	@mkdir -p build/wine/tests/include
+	deps/fetch.sh build/deps/tarballs wine
+	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/wine/tests --strip-components=1 --wildcards '*/dlls/secur32/tests/*.c' \
+	    '*/dlls/winhttp/tests/*.c' '*/dlls/wininet/tests/*.c' '*/include/wininet.h' '*/include/winineti.h' '*/include/ntsecpkg.h' \
+	    '*/include/httprequest.idl' '*/include/httprequestid.h'
+	widl -h -o build/wine/tests/include/httprequest.h build/wine/tests/include/httprequest.idl
 	@touch $@
 
 # --- GnuTLS and what it stands on ----------------------------------------------------------------------------------
@@ -132,6 +146,20 @@ build/$(1)/tests/wine_schannel.exe: build/wine/main.c build/include/wine/test.h 
 	@$$($(1)_CC) -std=gnu11 -w $$(CFLAGS) -D_WIN32_WINNT=0x0A00 -DSTANDALONE -DDECLSPEC_EXPORT= '-D__WINE_ALLOC_SIZE(n)=' \
 	    -include windows.h -Ibuild/wine -isystem build/include -o $$@ $$<
 
+# The macros are those Wine's own headers and build define; ntdll of Wine exports what its wine/debug.h calls.
+build/$(1)/winetest/libdebug.a: Makefile | build/.host
+	@mkdir -p $$(@D)
+	@printf 'LIBRARY ntdll.dll\nEXPORTS\n__wine_dbg_strdup\n' >$$(@D)/debug.def
+	@$(1)-w64-mingw32-dlltool -d $$(@D)/debug.def -l $$@
+
+$$(WINETESTS:%=build/$(1)/winetest/%.exe): build/$(1)/winetest/%.exe: build/wine/.tests build/$(1)/winetest/libdebug.a build/include/wine/test.h
+	@echo "  CC      $(1) $$*"
+	@$$($(1)_CC) -std=gnu11 -w $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -D_WIN32_WINNT=0x0A00 -DSTANDALONE -D__WINESRC__ -DDECLSPEC_EXPORT= \
+	    '-D__WINE_ALLOC_SIZE(n)=' '-DWINELIB_NAME_AW(n)=n$$(hash)$$(hash)A' '-DDECL_WINELIB_TYPE_AW(n)=typedef n$$(hash)$$(hash)A n;' \
+	    -DSECURITY_WIN32 -DCOBJMACROS -include windows.h -Ibuild/wine/tests/include -isystem build/include -o $$@ \
+	    build/wine/tests/dlls/$$(subst -,/tests/,$$*).c build/$(1)/winetest/libdebug.a -lsecur32 -lcrypt32 -ladvapi32 -lws2_32 \
+	    -lwinhttp -lwininet -lole32 -loleaut32 -luuid -luser32 -lshell32 -lntdll -static-libgcc
+
 build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
@@ -157,6 +185,9 @@ check: build/.host-test all $(TEST_EXES)
 # SLICE=N/M: every Mth cell, from the Nth.
 interop: build/.host-test all
 	@tests/interop.py $(if $(SLICE),--slice $(SLICE))
+# Wine's own tests of what stands on Schannel, with ours and with Wine's own. T=secur32: only those.
+winetest: build/.host-test all $(foreach arch,$(ARCHES),$(WINETESTS:%=build/$(arch)/winetest/%.exe) build/$(arch)/tests/wine_schannel.exe)
+	@tests/winetest.py $(if $(T),--only $(T))
 
 bench: build/.host-test all
 	@tests/run.py --bench
@@ -184,4 +215,4 @@ lint: compile_commands.json
 	shellcheck deps/*.sh tests/*.sh tools/*.sh .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/demo
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo

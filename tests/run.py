@@ -349,6 +349,8 @@ def start_peers():
     openssl_server("PEER_DH2048", "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
     openssl_server("PEER_RSA1024", "-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa1024")
     openssl_server("PEER_RSA512", "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0", cert="rsa512")
+    openssl_server("PEER_RSA512_SIGNS", "-tls1_2", "-sigalgs", "RSA+SHA256", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", cert="rsa512")
+    openssl_server("PEER_RSA512_SIGNS_TLS10", "-tls1", "-cipher", "ECDHE-RSA-AES128-SHA:@SECLEVEL=0", cert="rsa512")
     openssl_server("PEER_SHA1_SIGNATURES", "-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
     openssl_server("PEER_PSK", "-tls1_2", "-psk_identity", "somebody", "-psk", PSK, "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES256-CBC-SHA384:PSK-NULL-SHA256:@SECLEVEL=0")
     late_asking_server("PEER_ASKS_LATER")
@@ -379,6 +381,8 @@ def stop_peers():
 
 class Wine:
     """One Wine with a prefix of its own, in which the DLL under test lies."""
+
+    roots = ("root.pem", "own-root.pem", "clients.pem")  # what the prefix trusts
 
     def __init__(self, version, arches):
         self.version, self.arches = version, arches
@@ -451,7 +455,7 @@ class Wine:
             self.drop_in(arch)
         # One server for all that follows: it is started and stopped for each program otherwise, a second each.
         self.run("wineserver", "-p600")
-        for root in ("root.pem", "own-root.pem", "clients.pem"):
+        for root in self.roots:
             code, output = self.run("wine", BUILD / self.arches[0] / "tools/trust-ca.exe", PKI / root)
             if code:
                 raise RuntimeError(f"{root} cannot be trusted: {output}")

@@ -454,6 +454,22 @@ static void test_sizes_of_servers_keys(void)
     }
 }
 
+/* KeyExchangeAlgorithms\\PKCS is the exchange by RSA. A key that only signs may be shorter: Wine's secur32
+ * test has a server with 512 bits, TLS 1.0 and a client with no limits set, and Windows goes through with it.
+ */
+static void test_a_short_key_that_only_signs(void)
+{
+    static const char *const peers[] = { "PEER_RSA512_SIGNS", "PEER_RSA512_SIGNS_TLS10" };
+    struct client client;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(peers); i++)
+    {
+        ok_status(client_open(&client, peers[i], i ? SP_PROT_TLS1_0_CLIENT : 0, FALSE), SEC_E_OK);
+        client_close(&client);
+    }
+}
+
 /* The first byte of each message has a record of its own: what BEAST needs to know is hidden. */
 static void test_an_auxiliary_record(void)
 {
@@ -591,6 +607,7 @@ START_TEST(sspi_choice)
     RUN(test_weak_suites_for_who_names_them);
     RUN(test_signatures_with_sha1);
     RUN(test_sizes_of_servers_keys);
+    RUN(test_a_short_key_that_only_signs);
     RUN(test_an_auxiliary_record);
     RUN(test_a_pre_shared_key_with_openssl);
 }

@@ -444,6 +444,41 @@ static void test_a_question_in_a_renegotiation(void)
     CertFreeCertificateContext(certificate);
 }
 
+/* The credential a program comes with counts from the next question on. In Wine's secur32 test it brings one
+ * with a certificate into the renegotiation, and a Windows that is old enough hears from the server what that
+ * one lacks. */
+static void test_another_credential_before_the_question(void)
+{
+    PCCERT_CONTEXT certificate = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    PCCERT_CONTEXT local = NULL;
+    struct client client;
+    char data[100] = "";
+    size_t size;
+
+    late = certificate;
+    ok_status(open_with(&client, "PEER_RENEGOTIATES", TLS12, NO_DEFAULT, NULL, 0), SEC_E_OK);
+    supply_later(&client);
+    ok_status(client_send(&client, "again\n", 6), SEC_E_OK);
+    ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+    ok(client.renegotiations == 1, "%u renegotiations\n", client.renegotiations);
+    ok(!client.requests, "asked %u times\n", client.requests);
+    ok_status(sspi->QueryContextAttributesW(&client.context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &local),
+              SEC_E_OK);
+    if (local) CertFreeCertificateContext(local);
+    client_close(&client);
+
+    ok_status(open_with(&client, "PEER_ASKS_LATER", TLS13, NO_DEFAULT, NULL, 0), SEC_E_OK);
+    supply_later(&client);
+    ok_status(client_send(&client, "hello", 5), SEC_E_OK);
+    ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+    ok(!client.requests, "asked %u times\n", client.requests);
+    ok_status(client_send(&client, "me", 2), SEC_E_OK);
+    ok_status(client_receive(&client, data, sizeof(data), &size), SEC_E_OK);
+    ok(size == 6 && !memcmp(data, "client", 6), "%.*s\n", (int)size, data);
+    client_close(&client);
+    CertFreeCertificateContext(certificate);
+}
+
 static void test_or_goes_on_without(void)
 {
     unsigned repeat, modern;
@@ -629,6 +664,7 @@ START_TEST(sspi_clientcert)
     RUN(test_openssl_takes_it_and_nothing_less);
     RUN(test_the_issuers_and_the_key_decide);
     RUN(test_a_program_that_is_asked_comes_back);
+    RUN(test_another_credential_before_the_question);
     RUN(test_or_goes_on_without);
     RUN(test_a_question_after_the_handshake);
     RUN(test_a_question_in_a_renegotiation);

@@ -172,7 +172,8 @@ void context_supply(struct context *context, struct credentials *credentials)
 {
     struct client_certificate *client = &context->client;
 
-    if (!client->waiting || credentials == client->supplied) return;
+    if (context->state == CONTEXT_HANDSHAKING && !client->waiting) return;
+    if (credentials == (client->supplied ? client->supplied : context->credentials)) return;
     credentials_release(client->supplied);
     object_acquire(&credentials->object);
     client->supplied = credentials;

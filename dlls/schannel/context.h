@@ -173,8 +173,9 @@ void context_unlock(struct context *context);
 SECURITY_STATUS context_control(struct context *context, SecBufferDesc *desc);
 
 /*
- * The program comes back with a credential: when the context waits for one, and this is another than it was
- * made with, it chooses from it. Needs both locks.
+ * The program comes back with a credential: when the context waits for one, or its first handshake is over,
+ * and this is another than the last, it chooses from it from now on (Wine's tests/schannel.c, where it
+ * renegotiates with a certificate). Needs both locks.
  */
 void context_supply(struct context *context, struct credentials *credentials);
 
