@@ -185,9 +185,14 @@ check: build/.host-test all $(TEST_EXES)
 # SLICE=N/M: every Mth cell, from the Nth.
 interop: build/.host-test all
 	@tests/interop.py $(if $(SLICE),--slice $(SLICE))
+
 # Wine's own tests of what stands on Schannel, with ours and with Wine's own. T=secur32: only those.
 winetest: build/.host-test all $(foreach arch,$(ARCHES),$(WINETESTS:%=build/$(arch)/winetest/%.exe) build/$(arch)/tests/wine_schannel.exe)
 	@tests/winetest.py $(if $(T),--only $(T))
+
+# All of them, and one line about it at the end.
+check-all:
+	@tests/all.sh check winetest interop
 
 bench: build/.host-test all
 	@tests/run.py --bench
