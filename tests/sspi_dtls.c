@@ -429,6 +429,40 @@ static void test_what_is_no_hello(void)
     party_close(&server);
 }
 
+/* It is thrown away, and what is true comes through. */
+static void test_a_message_that_claims_too_much(void)
+{
+    struct party client, server;
+    struct datagram datagram, liar;
+    unsigned i, turns;
+
+    party_open(&client, FALSE, CLIENT_DTLS12, 0, NULL);
+    party_open(&server, TRUE, SERVER_DTLS12, 0, &server_certificate);
+    client.status = server.status = SEC_I_CONTINUE_NEEDED;
+    speak(&client, NULL, &server.in);
+    for (turns = 0; turns < 100 && (client.status || server.status); turns++)
+    {
+        if (get(&server.in, &datagram))
+        {
+            for (i = 0; server.has_context && i < 6 && server.status; i++)
+            {
+                liar = datagram;
+                memset(liar.bytes + 14, 0xff, 3); /* the length of the message */
+                liar.bytes[18] = (BYTE)(liar.bytes[18] + i);
+                if (liar.bytes[0] == 22 && !liar.bytes[4]) arrive(&server, &liar, &client.in);
+            }
+            arrive(&server, &datagram, &client.in);
+        }
+        else if (get(&client.in, &datagram))
+            arrive(&client, &datagram, &server.in);
+        else
+            break;
+    }
+    ok(!client.status && !server.status, "client %#lx, server %#lx\n", client.status, server.status);
+    party_close(&client);
+    party_close(&server);
+}
+
 /* What Wine's tests/schannel.c, test_dtls, sees of a client that hears nothing. */
 static void test_a_client_says_it_again(void)
 {
@@ -884,6 +918,7 @@ START_TEST(sspi_dtls)
     RUN(test_a_handshake_in_both_versions);
     RUN(test_a_cookie_before_there_is_a_context);
     RUN(test_what_is_no_hello);
+    RUN(test_a_message_that_claims_too_much);
     RUN(test_a_client_says_it_again);
     RUN(test_flights_in_small_datagrams);
     RUN(test_an_mtu_that_cannot_be);

@@ -13,9 +13,10 @@
 #include "log.h"
 #include <gnutls/dtls.h>
 
-#define NEVER_BY_ITSELF 59999      /* milliseconds to a retransmission; GnuTLS doubles it modulo a minute */
-#define NO_END          0x7fffffff /* milliseconds for a whole handshake */
-#define DATA_MTU        16384      /* for data, which nobody cuts: as much as GnuTLS takes */
+#define NEVER_BY_ITSELF     59999 /* milliseconds to a retransmission; GnuTLS doubles it modulo a minute */
+#define NO_END              0x7fffffff /* milliseconds for a whole handshake */
+#define MESSAGE_HEADER_SIZE 12         /* of a handshake message (RFC 6347, 4.2.2) */
+#define DATA_MTU            16384      /* for data, which nobody cuts: as much as GnuTLS takes */
 
 static int has_input(gnutls_transport_ptr_t pointer, unsigned ms)
 {
@@ -101,11 +102,29 @@ static void begin_epoch(struct session *session)
 /* The number of an unprotected handshake message (RFC 6347, 4.2.2); FALSE: the record holds none. */
 static BOOL message_number(struct span record, unsigned *number)
 {
-    if (record.size < DATAGRAM_HEADER_SIZE + 12 || record.data[0] != CONTENT_HANDSHAKE || record.data[3] ||
-        record.data[4])
+    if (record.size < DATAGRAM_HEADER_SIZE + MESSAGE_HEADER_SIZE || record.data[0] != CONTENT_HANDSHAKE ||
+        record.data[3] || record.data[4])
         return FALSE;
     *number = (unsigned)record.data[DATAGRAM_HEADER_SIZE + 4] << 8 | record.data[DATAGRAM_HEADER_SIZE + 5];
     return TRUE;
+}
+
+/* GnuTLS makes room for a message as soon as its first fragment claims a size, and that may be 16 MiB. */
+static BOOL claims_too_much(struct span record)
+{
+    struct span rest = record, header, fragment;
+    uint32_t length;
+
+    if (record.size < DATAGRAM_HEADER_SIZE || record.data[0] != CONTENT_HANDSHAKE || record.data[3] ||
+        record.data[4])
+        return FALSE;
+    span_take(&rest, DATAGRAM_HEADER_SIZE, &header);
+    while (span_take(&rest, MESSAGE_HEADER_SIZE - 3, &header) && span_take_number(&rest, 3, &length))
+    {
+        if (((size_t)header.data[1] << 16 | header.data[2] << 8 | header.data[3]) > MESSAGE_MAX) return TRUE;
+        if (!span_take(&rest, length, &fragment)) break;
+    }
+    return FALSE;
 }
 
 /* One record, or none, and what GnuTLS makes of it. */
@@ -121,6 +140,7 @@ static int proceed(struct session *session, struct span record, BOOL *may_repeat
         gnutls_dtls_retransmit(session->tls);
         *may_repeat = FALSE; /* once is enough */
     }
+    if (claims_too_much(record)) return GNUTLS_E_AGAIN;
     session->input = record;
     session->handshake_message = FALSE;
     do error = gnutls_handshake(session->tls);
