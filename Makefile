@@ -1,10 +1,10 @@
-# schannel.dll for Wine: make, make check, make winetest, make interop, make check-all, make bench, make demo, make lint,
-# make format, make debug T=room.
+# schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make check-all, make bench, make demo,
+# make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
 #   GNUTLS_PREFIX_x86_64=folder   an installed mingw GnuTLS (static) instead of ours; the same for i686
-#   T=name                        only this test (make check, make winetest, make debug)
+#   T=name                        only this test (make check, make winetest, make programs, make debug)
 #   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
 
 PRODUCT_VERSION = 0.1.0
@@ -23,11 +23,11 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop bench demo lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs bench demo lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-TOOLS = sspi-client sspi-server sspi-dtls sspi-bench trust-ca
+TOOLS = sspi-client sspi-server sspi-dtls sspi-bench trust-ca import-pfx
 
 all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
 
@@ -40,6 +40,10 @@ build/.host: deps/host.sh
 
 build/.host-test: deps/host.sh build/.host
 	deps/host.sh test
+	@touch $@
+
+build/.host-programs: deps/host.sh build/.host
+	deps/host.sh programs
 	@touch $@
 
 # Wine's test framework is two headers of its source package.
@@ -190,6 +194,12 @@ interop: build/.host-test all
 winetest: build/.host-test all $(foreach arch,$(ARCHES),$(WINETESTS:%=build/$(arch)/winetest/%.exe) build/$(arch)/tests/wine_schannel.exe)
 	@tests/winetest.py $(if $(T),--only $(T))
 
+# Programs of others, built by deps/programs.sh, which leaves alone what it has built already.
+programs: build/.host-test build/.host-programs all
+	@deps/fetch.sh build/deps/tarballs nghttp2 curl aria2
+	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs || exit; done
+	@tests/programs.py $(if $(T),--only $(T))
+
 # All of them, and one line about it at the end.
 check-all:
 	@tests/all.sh check winetest interop
@@ -220,4 +230,4 @@ lint: compile_commands.json
 	shellcheck deps/*.sh tests/*.sh tools/*.sh .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs

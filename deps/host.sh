@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what building (`deps/host.sh build`) or testing (`deps/host.sh test`) needs and this machine lacks.
+# Installs what building (`deps/host.sh build`), testing (`deps/host.sh test`) or the programs to test with
+# (`deps/host.sh programs`) need and this machine lacks.
 # Does nothing, and needs nothing, when all of it is there.
 set -eu
 
@@ -13,8 +14,12 @@ test)
     commands="wine openssl gnutls-serv gnutls-cli nginx apache2 curl python3 debootstrap certtool unshare"
     packages="wine wine64 openssl gnutls-bin nginx-light apache2-bin curl python3 debootstrap util-linux procps"
     ;;
+programs)
+    commands="x86_64-w64-mingw32-g++ i686-w64-mingw32-g++ autoconf automake libtoolize autopoint pkg-config"
+    packages="g++-mingw-w64-x86-64-win32 g++-mingw-w64-i686-win32 autoconf automake libtool autopoint gettext pkg-config"
+    ;;
 *)
-    echo "usage: $0 build|test" >&2
+    echo "usage: $0 build|test|programs" >&2
     exit 2
     ;;
 esac
