@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Who gets on with whom: every protocol and suite both sides know, in both roles, with the certificates there are, and what can be done beside a plain exchange.
 
-    tests/interop.py [--wine 8|10] [--slice N/M] [--out FILE]
+    tests/interop.py [--wine 8|10] [--slice N/M] [--only TEXT] [--out FILE]
 
 Against OpenSSL of Debian 12, OpenSSL of trixie (in the root that Wine 10 runs in) and GnuTLS. Prints a table a peer and writes one line a cell into build/check/interop.tsv:
 wine, architecture, peer, our role, protocol, suite, certificate, what, result. A cell that cannot be says why and counts for nothing. --slice takes every Mth cell, the Nth of them
@@ -26,7 +26,8 @@ NAMES = {"TLS 1.0": "tls1.0", "TLS 1.1": "tls1.1", "TLS 1.2": "tls1.2", "TLS 1.3
 OLD = ["ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA", "AES256-SHA", "AES128-SHA"]
 SUITES = {"TLS 1.3": run.SUITES["tls1_3"], "TLS 1.2": run.SUITES["tls1_2"], "DTLS 1.2": run.SUITES["tls1_2"], "TLS 1.1": OLD, "TLS 1.0": OLD, "DTLS 1.0": OLD}
 CERTIFICATES = {"RSA": "rsa", "P-256": "ecdsa", "P-384": "ecdsa384", "P-521": "ecdsa521", "Ed25519": "ed25519"}
-EXTRAS = ("client certificate", "resumption", "ALPN")
+EXTRAS = ("client certificate", "resumption", "ALPN", "renegotiation", "KeyUpdate")
+COMMANDS = {"renegotiation": b"R\n", "KeyUpdate": b"K\n"}  # of s_server and s_client
 
 # What cannot be, and why.
 HELD = "Wine's crypt32 holds no such key"
@@ -54,6 +55,13 @@ def cells():
 
 def impossible(peer, role, protocol, suite, certificate, what):
     datagrams = protocol.startswith("DTLS")
+    if peer == "OpenSSL 3.5" and not (run.BUILD / "trixie/.ready").exists():
+        return "the root folder of trixie could not be made"
+    if what in COMMANDS:
+        if (what == "KeyUpdate") != (protocol == "TLS 1.3"):
+            return "the protocol has no such thing"
+        if peer == "GnuTLS" or datagrams:
+            return "no command of the peer's tools does that"
     if certificate == "Ed25519":
         return NO_EDDSA
     if role == "server" and certificate != "RSA":
@@ -95,9 +103,9 @@ def server_command(peer, port, protocol, suite, certificate, what):
         command += ["--x509cafile", "clients.pem", "--require-client-cert"] if what == "client certificate" else ["--disable-client-cert"]
         command += ["--alpn", "http/1.1"] if what == "ALPN" else []
         return command
-    command = ["s_server", "-accept", f"127.0.0.1:{port}", "-quiet", f"-{PROTOCOLS[protocol]}", "-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem",
+    command = ["s_server", "-accept", f"127.0.0.1:{port}", *([] if what in COMMANDS else ["-quiet"]), f"-{PROTOCOLS[protocol]}", "-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem",
                *suite_options(suite)]
-    command += [] if protocol.startswith("DTLS") else ["-www"]
+    command += [] if protocol.startswith("DTLS") or what in COMMANDS else ["-www"]
     command += ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"] if what == "client certificate" else []
     command += ["-alpn", "http/1.1"] if what == "ALPN" else []
     return openssl(peer, *command)
@@ -113,7 +121,7 @@ def client_command(peer, port, protocol, suite, what, kept):
         command += ["--resume"] if what == "resumption" else []
         return command
     command = ["s_client", "-connect", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol]}", "-CAfile", "root.pem", "-verify_return_error", "-servername", "localhost", *suite_options(suite)]
-    command += [] if protocol.startswith("DTLS") else ["-ign_eof"]
+    command += [] if protocol.startswith("DTLS") or what in COMMANDS else ["-ign_eof"]
     command += ["-cert", "client.pem", "-key", "client.key", "-cert_chain", "client-rest.pem"] if what == "client certificate" else []
     command += ["-alpn", "http/1.1"] if what == "ALPN" else []
     if what == "resumption":
@@ -122,11 +130,11 @@ def client_command(peer, port, protocol, suite, what, kept):
 
 
 class Server:
-    """A peer's server, which answers a line over datagrams."""
+    """A peer's server, which answers a line over datagrams; or does as it is commanded before it answers a request."""
 
-    def __init__(self, command, datagrams):
+    def __init__(self, command, datagrams, order=None):
         self.process = subprocess.Popen(command, cwd=run.PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.datagrams = datagrams
+        self.datagrams, self.order = datagrams, order
         os.set_blocking(self.process.stdout.fileno(), False)
         self.output = b""
 
@@ -148,10 +156,18 @@ class Server:
             new = self.process.stdout.read() or b""
             self.output += new
             if b"hello" in new and self.datagrams:
-                try:
-                    os.write(self.process.stdin.fileno(), b"hello yourself\n")
-                except OSError:
-                    pass
+                self.say(b"hello yourself\n")
+            if self.order and b"GET /" in self.output:
+                for line in self.order, b"HTTP/1.0 200 OK\r\n\r\nas it was said\r\n", b"Q\n":
+                    self.say(line)
+                    time.sleep(0.3)
+                self.order = None
+
+    def say(self, line):
+        try:
+            os.write(self.process.stdin.fileno(), line)
+        except OSError:
+            pass
 
     def __enter__(self):
         return self
@@ -167,7 +183,7 @@ class Server:
 def ours_as_client(wine, arch, peer, protocol, suite, certificate, what):
     port = run.free_port()
     datagrams = protocol.startswith("DTLS")
-    with Server(server_command(peer, port, protocol, suite, certificate, what), datagrams) as server:
+    with Server(server_command(peer, port, protocol, suite, certificate, what), datagrams, COMMANDS.get(what)) as server:
         server.wait(port)
         if datagrams:
             program, arguments = "sspi-dtls", ["--insecure", "--protocols", NAMES[protocol], *(["--alpn", "http/1.1"] if what == "ALPN" else []), "localhost", port]
@@ -190,6 +206,8 @@ def ours_as_client(wine, arch, peer, protocol, suite, certificate, what):
         good = good and "alpn http/1.1" in output
     if what == "resumption":
         good = good and "resumed" in output
+    if what in COMMANDS:
+        good = good and server.order is None and "closed properly" in output
     return good, output + server.output.decode(errors="replace")[-300:]
 
 
@@ -208,6 +226,10 @@ def ours_as_server(port, peer, protocol, suite, what):
             seen += process.stdout.read() or b""
             ready = (b"Handshake was completed" if what != "resumption" else b"Resume Handshake was completed") in seen or b"Verify return code" in seen
             if ready and not said:
+                if what in COMMANDS:
+                    process.stdin.write(COMMANDS[what])
+                    process.stdin.flush()
+                    time.sleep(0.3)
                 process.stdin.write(greeting)
                 process.stdin.flush()
                 said = True
@@ -225,6 +247,8 @@ def ours_as_server(port, peer, protocol, suite, what):
         good = good and "CN=client" in output
     if what == "ALPN" and not datagrams:
         good = good and "alpn http/1.1" in output
+    if what in COMMANDS:
+        good = good and {"renegotiation": "RENEGOTIATING", "KeyUpdate": "KEYUPDATE"}[what] in output
     if what == "resumption":
         good = good and ("resumed" in output or "Reused, TLS" in output)
     return good, output[-1200:]
@@ -257,6 +281,7 @@ def main():
     parser = argparse.ArgumentParser(description="interoperability with OpenSSL and GnuTLS")
     parser.add_argument("--wine", choices=("8", "10"))
     parser.add_argument("--slice", default="0/1")
+    parser.add_argument("--only", default="", help="cells with that in their words, such as 'server, TLS 1.2'")
     parser.add_argument("--out", default=str(run.WORK / "interop.tsv"))
     options = parser.parse_args()
     first, step = (int(part) for part in options.slice.split("/"))
@@ -283,7 +308,7 @@ def main():
                     lines.append((wine.version, arch, *cell, f"impossible: {reason}"))
                     skipped += 1
                     continue
-                if number % step != first:
+                if number % step != first or options.only not in ", ".join(cell):
                     continue
                 if role == "client":
                     good, output = ours_as_client(wine, arch, peer, protocol, suite, certificate, what)

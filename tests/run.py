@@ -495,7 +495,10 @@ def find_wines(wanted):
             if made.returncode:
                 report("SKIP", "Wine 10.0", "its root folder could not be made")
             else:
-                wines.append(RootWine("10", ["x86_64", "i686"]))
+                arches = (BUILD / "trixie/.ready").read_text().split() or ["x86_64", "i686"]
+                if "i686" not in arches:
+                    report("SKIP", "Wine 10.0 i686", "the mirror's list of 32-bit packages was not whole")
+                wines.append(RootWine("10", arches))
     return wines
 
 

@@ -20,15 +20,22 @@ make_root() {
     echo "  ROOT    Debian trixie with Wine 10.0 (about 90 s)"
     debootstrap --variant=minbase trixie "$dir" "$site" >"$dir.log" 2>&1 ||
         { tail -n 5 "$dir.log" >&2; return 1; }
+    # A mirror may be in the middle of its own update: a second look often helps, and 64 bit alone is better than nothing.
     chroot "$dir" /bin/sh -ec '
         export DEBIAN_FRONTEND=noninteractive
         dpkg --add-architecture i386
-        apt-get -q update
-        apt-get -q install -y --no-install-recommends wine wine64 wine32:i386 openssl' >>"$dir.log" 2>&1 ||
+        arches="x86_64 i686" wine32=wine32:i386
+        apt-get -q update || { sleep 20; apt-get -q update; } || {
+            dpkg --remove-architecture i386
+            arches=x86_64 wine32=
+            apt-get -q update
+        }
+        apt-get -q install -y --no-install-recommends wine wine64 $wine32 openssl
+        echo "$arches" >/.arches' >>"$dir.log" 2>&1 ||
         { tail -n 5 "$dir.log" >&2; return 1; }
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$dir/etc/hosts"
     rm -rf "$dir/var/cache/apt/archives" "$dir/var/lib/apt/lists"
-    : >"$dir/.ready"
+    mv "$dir/.arches" "$dir/.ready" # what Wine there can run
 }
 
 case $2 in
