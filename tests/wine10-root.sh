@@ -21,6 +21,7 @@ make_root() {
     debootstrap --variant=minbase trixie "$dir" "$site" >"$dir.log" 2>&1 ||
         { tail -n 5 "$dir.log" >&2; return 1; }
     # A mirror may be in the middle of its own update: a second look often helps, and 64 bit alone is better than nothing.
+    # shellcheck disable=SC2016
     chroot "$dir" /bin/sh -ec '
         export DEBIAN_FRONTEND=noninteractive
         dpkg --add-architecture i386
