@@ -202,7 +202,7 @@ programs: build/.host-test build/.host-programs all
 
 # All of them, and one line about it at the end.
 check-all:
-	@tests/all.sh check winetest interop
+	@tests/all.sh check winetest interop programs
 
 bench: build/.host-test all
 	@tests/run.py --bench

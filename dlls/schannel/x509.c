@@ -1,3 +1,7 @@
+/*
+ * Certificates as SSL 2.0's programs read them: taken apart into a struct. crypt32 does the reading; here is
+ * what it is given, and the struct that is made of its answer.
+ */
 #include "x509.h"
 #include "secbuf.h"
 
