@@ -189,7 +189,7 @@ def ours_as_client(wine, arch, peer, protocol, suite, certificate, what):
             program, arguments = "sspi-dtls", ["--insecure", "--protocols", NAMES[protocol], *(["--alpn", "http/1.1"] if what == "ALPN" else []), "localhost", port]
         else:
             arguments = ["--quiet", *(["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []), "--protocols", NAMES[protocol]]
-            arguments += ["--cert", run.PKI / "client-open.pfx", "--password", "secret"] if what == "client certificate" else []
+            arguments += ["--cert", run.PKI / "client.pfx", "--password", "secret"] if what == "client certificate" else []
             arguments += ["--alpn", "http/1.1"] if what == "ALPN" else []
             arguments += ["--reconnect"] if what == "resumption" else []
             program, arguments = "sspi-client", [*arguments, f"https://localhost:{port}/"]
@@ -262,7 +262,6 @@ def make_certificates():
     maker = pki.Maker(run.PKI)
     for name, key in ("ecdsa384", "--key-type=ecdsa --curve=secp384r1"), ("ecdsa521", "--key-type=ecdsa --curve=secp521r1"), ("ed25519", "--key-type=ed25519"):
         maker.leaf(name, key=key)
-    (run.PKI / "client-open.pfx").write_bytes((run.PKI / "client.pfx").read_bytes())
 
 
 def table(results):

@@ -7,8 +7,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/dtls.h>
 
-#define MESSAGE_HEADER_SIZE 12 /* of a handshake message in DTLS (RFC 6347, 4.2.2) */
-#define CLIENT_HELLO        1
+#define CLIENT_HELLO 1
 
 static BOOL CALLBACK make_secret(INIT_ONCE *once, void *parameter, void **result)
 {
@@ -42,8 +41,7 @@ static BOOL is_hello(struct span datagram)
 {
     struct span record, rest = datagram;
 
-    return datagram_take(&rest, &record) && record.size >= DATAGRAM_HEADER_SIZE + MESSAGE_HEADER_SIZE &&
-           record.data[0] == CONTENT_HANDSHAKE && !record.data[3] && !record.data[4] &&
+    return datagram_take(&rest, &record) && datagram_is_plain_handshake(record) &&
            record.data[DATAGRAM_HEADER_SIZE] == CLIENT_HELLO && !record.data[DATAGRAM_HEADER_SIZE + 6] &&
            !record.data[DATAGRAM_HEADER_SIZE + 7] && !record.data[DATAGRAM_HEADER_SIZE + 8];
 }

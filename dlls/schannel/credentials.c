@@ -12,12 +12,6 @@
 #include "registry.h"
 #include "secbuf.h"
 
-#define CERTIFICATES_MAX 100 /* SCH_CRED_MAX_SUPPORTED_CERTS */
-#define ALGORITHMS_MAX   256 /* SCH_CRED_MAX_SUPPORTED_ALGS */
-#define SETS_MAX         16  /* SCH_CRED_MAX_SUPPORTED_PARAMETERS */
-#define ALPN_IDS_MAX     16  /* SCH_CRED_MAX_SUPPORTED_ALPN_IDS */
-#define CRYPTO_MAX       16  /* SCH_CRED_MAX_SUPPORTED_CRYPTO_SETTINGS */
-
 /* The two structs, read into one. */
 struct request
 {
@@ -39,7 +33,7 @@ static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct requ
 {
     request->wanted = cred->grbitEnabledProtocols;
     request->older = TRUE;
-    if (cred->cSupportedAlgs > ALGORITHMS_MAX) return SEC_E_UNKNOWN_CREDENTIALS;
+    if (cred->cSupportedAlgs > SCH_CRED_MAX_SUPPORTED_ALGS) return SEC_E_UNKNOWN_CREDENTIALS;
     request->algorithms = cred->palgSupportedAlgs;
     request->algorithm_count = cred->palgSupportedAlgs ? cred->cSupportedAlgs : 0;
     request->minimum_strength = cred->dwMinimumCipherStrength;
@@ -54,7 +48,8 @@ static SECURITY_STATUS read_schannel_cred(const SCHANNEL_CRED *cred, struct requ
 
 static SECURITY_STATUS read_sch_credentials(const SCH_CREDENTIALS *cred, struct request *request)
 {
-    if (cred->cTlsParameters > SETS_MAX || (cred->cTlsParameters && !cred->pTlsParameters))
+    if (cred->cTlsParameters > SCH_CRED_MAX_SUPPORTED_PARAMETERS ||
+        (cred->cTlsParameters && !cred->pTlsParameters))
         return SEC_E_UNKNOWN_CREDENTIALS;
     request->parameters = cred->pTlsParameters;
     request->parameter_count = cred->cTlsParameters;
@@ -138,7 +133,7 @@ static SECURITY_STATUS choose(ULONG use, const struct request *request, const TL
     choice_limit_strengths(choice, request->minimum_strength, request->maximum_strength);
     if (request->flags & SCH_ALLOW_NULL_ENCRYPTION) choice_allow_null(choice);
     if (request->flags & SCH_USE_STRONG_CRYPTO) choice_strong(choice);
-    if (parameters && (parameters->cDisabledCrypto > CRYPTO_MAX ||
+    if (parameters && (parameters->cDisabledCrypto > SCH_CRED_MAX_SUPPORTED_CRYPTO_SETTINGS ||
                        (parameters->cDisabledCrypto && !parameters->pDisabledCrypto)))
         return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; parameters && i < parameters->cDisabledCrypto; i++)
@@ -153,7 +148,7 @@ static SECURITY_STATUS open_certificates(struct credentials *credentials, const 
     DWORD i;
 
     if (!request->certificate_count) return SEC_E_OK;
-    if (request->certificate_count > CERTIFICATES_MAX || !request->certificates)
+    if (request->certificate_count > SCH_CRED_MAX_SUPPORTED_CERTS || !request->certificates)
         return SEC_E_UNKNOWN_CREDENTIALS;
     credentials->own = calloc(request->certificate_count, sizeof(*credentials->own));
     if (!credentials->own) return SEC_E_INSUFFICIENT_MEMORY;
@@ -266,7 +261,8 @@ static SECURITY_STATUS copy_names(const TLS_PARAMETERS *parameters, struct param
     size_t size = 0;
     DWORD i, j;
 
-    if (parameters->cAlpnIds > ALPN_IDS_MAX || !parameters->rgstrAlpnIds) return SEC_E_UNKNOWN_CREDENTIALS;
+    if (parameters->cAlpnIds > SCH_CRED_MAX_SUPPORTED_ALPN_IDS || !parameters->rgstrAlpnIds)
+        return SEC_E_UNKNOWN_CREDENTIALS;
     for (i = 0; i < parameters->cAlpnIds; i++)
     {
         if (!parameters->rgstrAlpnIds[i].Buffer) return SEC_E_UNKNOWN_CREDENTIALS;

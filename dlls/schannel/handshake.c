@@ -166,18 +166,20 @@ static void resume(struct context *context, struct step *step)
     client->waiting = FALSE;
 }
 
-/* For the event log. */
+/* For the log and the event log. */
 static void report_handshake(const struct context *context)
 {
     const struct session_facts *facts = session_facts(context->session);
-    BOOL weak = suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS;
 
     EVENT(LOG_EVENT_SUCCESS, "a handshake as %s%s: version %#x, %s%s\n",
           context->server ? "a server" : "a client of ", context->target.name, facts->version,
           facts->suite->name, facts->resumed ? ", resumed" : "");
-    if (weak)
+    if (suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS)
+    {
+        WARN("weak: protocol %#x with %s\n", facts->version, facts->suite->name);
         EVENT(LOG_EVENT_WARNING, "weak, with %s%s: version %#x, %s\n", context->server ? "a client" : "",
               context->target.name, facts->version, facts->suite->name);
+    }
 }
 
 /* --- steps ---------------------------------------------------------------------------------------------- */

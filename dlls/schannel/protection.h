@@ -15,6 +15,13 @@
 #define CONTENT_HANDSHAKE          22
 #define CONTENT_APPLICATION_DATA   23
 
+/* Whether a record of DTLS begins with a whole header of a handshake message, unprotected (epoch 0). */
+static inline BOOL datagram_is_plain_handshake(struct span record)
+{
+    return record.size >= DATAGRAM_HEADER_SIZE + MESSAGE_HEADER_SIZE && record.data[0] == CONTENT_HANDSHAKE &&
+           !record.data[3] && !record.data[4];
+}
+
 struct protection
 {
     gnutls_aead_cipher_hd_t aead; /* NULL: this direction is GnuTLS's */

@@ -530,7 +530,7 @@ static BOOL keep_interleaved(struct session *session, struct span record)
     return kept;
 }
 
-/* What can be told of weakness, and of groups that are too large, only now. */
+/* What can be told of groups that are too large only now. */
 static SECURITY_STATUS judge_agreement(struct session *session)
 {
     const struct session_facts *facts = &session->facts;
@@ -544,8 +544,6 @@ static SECURITY_STATUS judge_agreement(struct session *session)
         session_alert(session, GNUTLS_AL_FATAL, GNUTLS_A_INSUFFICIENT_SECURITY);
         return SEC_E_ALGORITHM_MISMATCH;
     }
-    if (suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS)
-        WARN("weak: protocol %#x with %s\n", facts->version, facts->suite->name);
     return SEC_E_OK;
 }
 

@@ -22,6 +22,7 @@
 #define MESSAGE_MAX          0x20000 /* of the records a handshake message, or warnings in between, may take */
 
 #define DATAGRAM_HEADER_SIZE 13 /* of every DTLS record */
+#define MESSAGE_HEADER_SIZE  12 /* of a handshake message in DTLS (RFC 6347, 4.2.2) */
 #define DATAGRAM_MTU_MIN     200
 #define DATAGRAM_MTU_MAX     65535
 #define DATAGRAM_MTU_DEFAULT 1096 /* Windows' (Microsoft: SecBuffer, SECBUFFER_DTLS_MTU) */

@@ -5,18 +5,20 @@
  * input, or with a flight that the peer says again, makes it (gnutls_dtls_retransmit, deps/patches). Records
  * are given to GnuTLS one by one: it drops all that follows, in the same datagram, a record it cannot use.
  *
- * What GnuTLS writes gathers in the output, record by record; session_output packs them into datagrams. Data
- * is protected by GnuTLS; whether a record came before is also counted here, because GnuTLS passes over such
- * records and bad ones without a word, and programs are told which it was.
+ * What GnuTLS writes gathers in the output, record by record; session_output packs them into datagrams.
+ *
+ * Whether a record came before is counted here and nowhere else: GnuTLS's own window is off. It passes over
+ * such records, and bad ones, without a word, and programs are told which it was; and it counts during the
+ * handshake, too, where nothing vouches for a record's number and one changed on the way would make it deaf.
+ * Handshake messages have numbers of their own.
  */
 #include "session_tls.h"
 #include "log.h"
 #include <gnutls/dtls.h>
 
-#define NEVER_BY_ITSELF     59999 /* milliseconds to a retransmission; GnuTLS doubles it modulo a minute */
-#define NO_END              0x7fffffff /* milliseconds for a whole handshake */
-#define MESSAGE_HEADER_SIZE 12         /* of a handshake message (RFC 6347, 4.2.2) */
-#define DATA_MTU            16384      /* for data, which nobody cuts: as much as GnuTLS takes */
+#define NEVER_BY_ITSELF 59999      /* milliseconds to a retransmission; GnuTLS doubles it modulo a minute */
+#define NO_END          0x7fffffff /* milliseconds for a whole handshake */
+#define DATA_MTU        16384      /* for data, which nobody cuts: as much as GnuTLS takes */
 
 static int has_input(gnutls_transport_ptr_t pointer, unsigned ms)
 {
@@ -102,9 +104,7 @@ static void begin_epoch(struct session *session)
 /* The number of an unprotected handshake message (RFC 6347, 4.2.2); FALSE: the record holds none. */
 static BOOL message_number(struct span record, unsigned *number)
 {
-    if (record.size < DATAGRAM_HEADER_SIZE + MESSAGE_HEADER_SIZE || record.data[0] != CONTENT_HANDSHAKE ||
-        record.data[3] || record.data[4])
-        return FALSE;
+    if (!datagram_is_plain_handshake(record)) return FALSE;
     *number = (unsigned)record.data[DATAGRAM_HEADER_SIZE + 4] << 8 | record.data[DATAGRAM_HEADER_SIZE + 5];
     return TRUE;
 }
@@ -115,9 +115,7 @@ static BOOL claims_too_much(struct span record)
     struct span rest = record, header, fragment;
     uint32_t length;
 
-    if (record.size < DATAGRAM_HEADER_SIZE || record.data[0] != CONTENT_HANDSHAKE || record.data[3] ||
-        record.data[4])
-        return FALSE;
+    if (!datagram_is_plain_handshake(record)) return FALSE;
     span_take(&rest, DATAGRAM_HEADER_SIZE, &header);
     while (span_take(&rest, MESSAGE_HEADER_SIZE - 3, &header) && span_take_number(&rest, 3, &length))
     {
