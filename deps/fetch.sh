@@ -44,7 +44,7 @@ update_lock() {
             version=${dsc#"${package}"_}
             version=${version%.dsc}
             full=$("$here/apt.sh" "$apt_dir" $suite versions "$package" | awk -v v="$version" '{ f = $0; sub("^[0-9]+:", ""); if ($0 == v) print f }')
-            printf 'source %-9s %s\n' "$package" "$full"
+            printf 'source %-12s %s\n' "$package" "$full"
         done
         echo
         # Debian's patches are used of what goes into the DLL only: wine's tarball lends us test sources, and nghttp2,
