@@ -224,7 +224,7 @@ static BOOL read_data(struct party *party, const struct datagram *datagram, cons
            !memcmp(buffers[1].pvBuffer, text, strlen(text));
 }
 
-static BOOL seal(struct party *party, const char *text, struct datagram *datagram)
+static BOOL wrap(struct party *party, ULONG qop, const char *text, struct datagram *datagram)
 {
     SecPkgContext_StreamSizes sizes;
     ULONG size = (ULONG)strlen(text);
@@ -238,9 +238,14 @@ static BOOL seal(struct party *party, const char *text, struct datagram *datagra
     buffers[2] =
         (SecBuffer){ sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, datagram->bytes + sizes.cbHeader + size };
     buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
-    if (sspi->EncryptMessage(&party->context, 0, &desc, 0)) return FALSE;
+    if (sspi->EncryptMessage(&party->context, qop, &desc, 0)) return FALSE;
     datagram->size = buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer;
     return TRUE;
+}
+
+static BOOL seal(struct party *party, const char *text, struct datagram *datagram)
+{
+    return wrap(party, 0, text, datagram);
 }
 
 /* A datagram arrives: at a handshake, or behind it. What the status of DecryptMessage asks for is done. */
@@ -639,6 +644,38 @@ static void test_bad_datagrams_of_data(void)
     party_close(&server);
 }
 
+/* Alerts are GnuTLS's records and data ours: they count with the same numbers. */
+static void test_data_between_alerts(void)
+{
+    struct party parties[2];
+    struct datagram data, alert, first;
+    SECURITY_STATUS status = SEC_E_OK;
+    unsigned i, turn, good = 0;
+
+    party_open(&parties[0], FALSE, CLIENT_DTLS12, 0, NULL);
+    party_open(&parties[1], TRUE, SERVER_DTLS12, 0, &server_certificate);
+    must_shake(&parties[0], &parties[1]);
+    ok(seal(&parties[0], "the first", &first), "not sealed\n");
+    ok(read_data(&parties[1], &first, "the first", &status), "status %#lx\n", status);
+    for (turn = 0; turn < 1000; turn++)
+        for (i = 0; i < 2; i++)
+        {
+            struct party *from = &parties[i], *to = &parties[!i];
+
+            /* user_canceled, a warning that ends nothing (RFC 5246, 7.2.2) */
+            if (!wrap(from, SECQOP_WRAP_OOB_DATA, "\1\132", &alert) || !seal(from, "data", &data)) continue;
+            read_data(to, &alert, "", &status);
+            if (!status && read_data(to, &data, "data", &status)) good++;
+        }
+    ok(good == 2000, "%u of 2000 turns, the last status %#lx\n", good, status);
+    read_data(&parties[1], &first, "", &status);
+    ok_status(status, SEC_E_OUT_OF_SEQUENCE);
+    read_data(&parties[1], &alert, "", &status); /* the server's own */
+    ok_status(status, SEC_E_OUT_OF_SEQUENCE);
+    party_close(&parties[0]);
+    party_close(&parties[1]);
+}
+
 static void test_the_end_of_a_handshake_said_again(void)
 {
     struct party client, server;
@@ -924,6 +961,7 @@ START_TEST(sspi_dtls)
     RUN(test_an_mtu_that_cannot_be);
     RUN(test_a_thousand_handshakes_over_a_bad_network);
     RUN(test_bad_datagrams_of_data);
+    RUN(test_data_between_alerts);
     RUN(test_the_end_of_a_handshake_said_again);
     RUN(test_a_second_visit);
     RUN(test_a_clients_certificate);

@@ -166,6 +166,34 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
     return SEC_E_OK;
 }
 
+/* What is no data, or ends the context. Needs receive_lock. */
+static SECURITY_STATUS process_datagram(struct context *context, struct span record, SECURITY_STATUS status)
+{
+    AcquireSRWLockExclusive(&context->send_lock);
+    if (status == SEC_I_CONTINUE_NEEDED) status = session_process_datagram(context->session, record);
+    if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
+    if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
+    if (FAILED(status) && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE &&
+        status != SEC_E_UNFINISHED_CONTEXT_DELETED)
+        context_fail(context, status);
+    ReleaseSRWLockExclusive(&context->send_lock);
+    return status;
+}
+
+/* A record of data goes without the send_lock where nothing of the sending side is touched. Needs
+ * receive_lock. */
+static SECURITY_STATUS open_datagram(struct context *context, struct span record,
+                                     struct opened_record *opened)
+{
+    BOOL alone = session_receives_alone(context->session);
+    SECURITY_STATUS status;
+
+    if (!alone) AcquireSRWLockExclusive(&context->send_lock);
+    status = session_open_datagram(context->session, (uint8_t *)record.data, record.size, opened);
+    if (!alone) ReleaseSRWLockExclusive(&context->send_lock);
+    return status;
+}
+
 /* A datagram may hold several records. What is wrong with one of them is no end: the datagram is to be thrown
  * away. Needs receive_lock. */
 static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_message *message)
@@ -175,15 +203,9 @@ static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_m
     SECURITY_STATUS status;
 
     if (!datagram_take(&given, &record)) return SEC_E_INVALID_TOKEN;
-    AcquireSRWLockExclusive(&context->send_lock);
-    status = session_open_datagram(context->session, message->header->pvBuffer, record.size, &opened);
-    if (status == SEC_I_CONTINUE_NEEDED) status = session_process_datagram(context->session, record);
-    if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
-    if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
-    if (FAILED(status) && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE &&
-        status != SEC_E_UNFINISHED_CONTEXT_DELETED)
-        context_fail(context, status);
-    ReleaseSRWLockExclusive(&context->send_lock);
+    status = open_datagram(context, record, &opened);
+    if (status && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE)
+        status = process_datagram(context, record, status);
     if (!FAILED(status)) report_layout(context, message, record.size, &opened);
     return status;
 }

@@ -453,9 +453,15 @@ void session_take_over(struct session *session)
 {
     const struct session_facts *facts = &session->facts;
 
-    if (session->transport == TRANSPORT_DATAGRAM) return; /* GnuTLS protects those */
     protection_take_over(&session->sending, session->tls, FALSE, facts->suite, facts->version);
     protection_take_over(&session->receiving, session->tls, TRUE, facts->suite, facts->version);
+}
+
+void session_let_go(struct session *session)
+{
+    session_give_back(session);
+    protection_clear(&session->sending);
+    protection_clear(&session->receiving);
 }
 
 /* --- handshake ------------------------------------------------------------------------------------------ */
@@ -466,7 +472,7 @@ BOOL session_alert(struct session *session, unsigned level, unsigned alert)
 
     session_give_back(session);
     sent = gnutls_alert_send(session->tls, level, alert) == GNUTLS_E_SUCCESS;
-    if (session->sending.aead) session_take_over(session);
+    if (session->sending.cipher) session_take_over(session);
     return sent;
 }
 
@@ -568,9 +574,7 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input)
     struct span record;
     int error;
 
-    if (session->sending.aead) session_give_back(session);
-    protection_clear(&session->sending);
-    protection_clear(&session->receiving);
+    session_let_go(session);
     session->pending = SESSION_PENDING_NOTHING;
 
     for (;;)

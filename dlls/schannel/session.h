@@ -21,8 +21,9 @@
 #define RECORD_FRAGMENT_MAX  18432   /* after the header: 2^14 + 2,048 (RFC 5246, 6.2.3) */
 #define MESSAGE_MAX          0x20000 /* of the records a handshake message, or warnings in between, may take */
 
-#define DATAGRAM_HEADER_SIZE 13 /* of every DTLS record */
-#define MESSAGE_HEADER_SIZE  12 /* of a handshake message in DTLS (RFC 6347, 4.2.2) */
+#define DATAGRAM_HEADER_SIZE 13     /* of every DTLS record */
+#define DATAGRAM_VERSION_MIN 0xfe00 /* DTLS counts downwards from 0xfeff, far above TLS */
+#define MESSAGE_HEADER_SIZE  12     /* of a handshake message in DTLS (RFC 6347, 4.2.2) */
 #define DATAGRAM_MTU_MIN     200
 #define DATAGRAM_MTU_MAX     65535
 #define DATAGRAM_MTU_DEFAULT 1096 /* Windows' (Microsoft: SecBuffer, SECBUFFER_DTLS_MTU) */
@@ -220,6 +221,9 @@ SECURITY_STATUS session_process(struct session *session, struct span record);
 SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
                                       struct opened_record *opened);
 SECURITY_STATUS session_process_datagram(struct session *session, struct span record);
+
+/* Whether session_open_datagram touches nothing of the sending side. */
+BOOL session_receives_alone(const struct session *session);
 
 /* Says the last flight again, in the output, if the datagram asks for it. */
 SECURITY_STATUS session_repeat(struct session *session, struct span datagram);

@@ -93,12 +93,10 @@ USHORT session_srtp_profile(const struct session *session, struct span *identifi
 static void begin_epoch(struct session *session)
 {
     uint8_t sequence[8];
-    unsigned i;
 
     session->newest = session->seen = 0;
-    if (gnutls_record_get_state(session->tls, TRUE, NULL, NULL, NULL, sequence) < 0) return;
-    for (i = 0; i < 2; i++) session->newest = session->newest << 8 | sequence[i];
-    session->newest <<= 48;
+    if (gnutls_record_get_state(session->tls, TRUE, NULL, NULL, NULL, sequence) >= 0)
+        session->newest = number_read(sequence, 2) << 48;
 }
 
 /* The number of an unprotected handshake message (RFC 6347, 4.2.2); FALSE: the record holds none. */
@@ -156,6 +154,7 @@ SECURITY_STATUS session_handshake_datagram(struct session *session, struct span 
     SECURITY_STATUS status;
     int error;
 
+    session_let_go(session);
     session->pending = SESSION_PENDING_NOTHING;
     gnutls_dtls_set_mtu(session->tls, session->mtu);
     do
@@ -187,11 +186,7 @@ SECURITY_STATUS session_handshake_datagram(struct session *session, struct span 
 
 static uint64_t number_of(struct span record)
 {
-    uint64_t number = 0;
-    unsigned i;
-
-    for (i = 3; i < 11; i++) number = number << 8 | record.data[i];
-    return number;
+    return number_read(record.data + 3, 8);
 }
 
 /* Epoch and sequence number are those of a record that has not been read yet (RFC 6347, 4.1.2.6). */
@@ -231,41 +226,65 @@ static ssize_t receive(struct session *session, struct span record, uint8_t *dat
     return received;
 }
 
+static SECURITY_STATUS open_through_gnutls(struct session *session, uint8_t *record, size_t size,
+                                           struct opened_record *opened)
+{
+    struct span span = { record, size };
+    size_t header = min(session_record_sizes(session).header, size);
+    unsigned dropped = gnutls_record_get_discarded(session->tls);
+    ssize_t received;
+
+    opened->data = record + header;
+    received = receive(session, span, opened->data, size - header);
+    opened->size = received > 0 ? (size_t)received : 0;
+    if (received < 0 && !session_wants_more((int)received)) return session_fail(session, (int)received);
+    return gnutls_record_get_discarded(session->tls) == dropped ? SEC_E_OK : SEC_E_MESSAGE_ALTERED;
+}
+
+static SECURITY_STATUS open_directly(struct session *session, uint8_t *record, size_t size,
+                                     struct opened_record *opened)
+{
+    struct opened_content content;
+    SECURITY_STATUS status = protection_open(&session->receiving, record, size, &content);
+
+    /* What is wrong with one datagram ends nothing (RFC 6347, 4.1.2.7). */
+    if (status) return SEC_E_MESSAGE_ALTERED;
+    opened->data = content.data;
+    opened->size = content.size;
+    return SEC_E_OK;
+}
+
 SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, size_t size,
                                       struct opened_record *opened)
 {
     struct span span = { record, size };
     uint64_t number = number_of(span);
-    struct record_sizes sizes = session_record_sizes(session);
-    unsigned dropped = gnutls_record_get_discarded(session->tls);
-    ssize_t received;
+    SECURITY_STATUS status;
 
     if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
     if (!is_new(session, number)) return SEC_E_OUT_OF_SEQUENCE;
-    opened->data = record + min(sizes.header, size);
-    received = receive(session, span, opened->data, size - min(sizes.header, size));
-    opened->size = received > 0 ? (size_t)received : 0;
-    if (received < 0 && !session_wants_more((int)received)) return session_fail(session, (int)received);
-    if (gnutls_record_get_discarded(session->tls) != dropped) return SEC_E_MESSAGE_ALTERED;
-    remember(session, number);
-    return SEC_E_OK;
+    if (session->receiving.cipher)
+        status = open_directly(session, record, size, opened);
+    else
+        status = open_through_gnutls(session, record, size, opened);
+    if (!status) remember(session, number);
+    return status;
 }
 
-/* Alerts, and a client's HelloRequest. Only what was protected counts. */
-SECURITY_STATUS session_process_datagram(struct session *session, struct span record)
+BOOL session_receives_alone(const struct session *session)
 {
-    BOOL message = record.data[0] == CONTENT_HANDSHAKE || record.data[0] == CONTENT_CHANGE_CIPHER_SPEC;
-    unsigned dropped = gnutls_record_get_discarded(session->tls);
-    uint64_t number = number_of(record);
-    uint8_t data[1];
-    ssize_t received;
+    return session->receiving.cipher != NULL;
+}
 
-    if (message && spoke_last(session)) return SEC_E_UNFINISHED_CONTEXT_DELETED;
-    if (record.data[0] == CONTENT_CHANGE_CIPHER_SPEC || !is_new(session, number))
-        return SEC_E_OUT_OF_SEQUENCE;
-    received = receive(session, record, data, sizeof(data));
+/* What GnuTLS makes of a record that is no data. */
+static SECURITY_STATUS process(struct session *session, struct span record)
+{
+    unsigned dropped = gnutls_record_get_discarded(session->tls);
+    uint8_t data[1];
+    ssize_t received = receive(session, record, data, sizeof(data));
+
     if (gnutls_record_get_discarded(session->tls) != dropped) return SEC_E_MESSAGE_ALTERED;
-    remember(session, number);
+    remember(session, number_of(record));
     if (!received) return SEC_I_CONTEXT_EXPIRED;
     if (received == GNUTLS_E_REHANDSHAKE)
     {
@@ -277,14 +296,28 @@ SECURITY_STATUS session_process_datagram(struct session *session, struct span re
                                                              : session_fail(session, (int)received);
 }
 
-SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
+/* Alerts, and a client's HelloRequest. Only what was protected counts. */
+SECURITY_STATUS session_process_datagram(struct session *session, struct span record)
+{
+    BOOL message = record.data[0] == CONTENT_HANDSHAKE || record.data[0] == CONTENT_CHANGE_CIPHER_SPEC;
+    SECURITY_STATUS status;
+
+    if (message && spoke_last(session)) return SEC_E_UNFINISHED_CONTEXT_DELETED;
+    if (record.data[0] == CONTENT_CHANGE_CIPHER_SPEC || !is_new(session, number_of(record)))
+        return SEC_E_OUT_OF_SEQUENCE;
+    session_give_back(session);
+    status = process(session, record);
+    session_take_over(session);
+    return status;
+}
+
+static SECURITY_STATUS repeat(struct session *session, struct span datagram)
 {
     unsigned dropped = gnutls_record_get_discarded(session->tls);
     struct span record;
     uint8_t data[1];
     ssize_t received;
 
-    gnutls_dtls_set_mtu(session->tls, session->mtu);
     gnutls_dtls_retransmit(session->tls);
     while (datagram_take(&datagram, &record))
     {
@@ -297,6 +330,17 @@ SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
         else if (received < 0 && !session_wants_more((int)received))
             return session_fail(session, (int)received);
     }
-    gnutls_dtls_set_mtu(session->tls, DATA_MTU);
     return SEC_E_OK;
+}
+
+SECURITY_STATUS session_repeat(struct session *session, struct span datagram)
+{
+    SECURITY_STATUS status;
+
+    gnutls_dtls_set_mtu(session->tls, session->mtu);
+    session_give_back(session);
+    status = repeat(session, datagram);
+    session_take_over(session);
+    gnutls_dtls_set_mtu(session->tls, DATA_MTU);
+    return status;
 }

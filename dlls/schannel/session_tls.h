@@ -85,6 +85,9 @@ BOOL session_splits(const struct session *session);
 void session_give_back(struct session *session);
 void session_take_over(struct session *session);
 
+/* Gives back for good: new keys are coming. */
+void session_let_go(struct session *session);
+
 /* Lets GnuTLS read a record. FALSE: a message has become too large. */
 BOOL session_give_record(struct session *session, struct span record);
 

@@ -36,14 +36,22 @@ static inline void span_skip(struct span *span, struct span prefix)
         span_take(span, prefix.size, &skipped);
 }
 
+/* A big-endian number of 1 to 8 bytes. */
+static inline uint64_t number_read(const uint8_t *in, size_t bytes)
+{
+    uint64_t number = 0;
+
+    while (bytes--) number = number << 8 | *in++;
+    return number;
+}
+
 /* Cuts a big-endian number of 1 to 4 bytes off the front. */
 static inline bool span_take_number(struct span *span, size_t bytes, uint32_t *number)
 {
     struct span field;
-    size_t i;
 
     if (!span_take(span, bytes, &field)) return false;
-    for (*number = 0, i = 0; i < bytes; i++) *number = *number << 8 | field.data[i];
+    *number = (uint32_t)number_read(field.data, bytes);
     return true;
 }
 

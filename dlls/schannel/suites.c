@@ -6,18 +6,18 @@
  * suites. DSS suites are left out: nobody has such certificates.
  */
 #include "suites.h"
-#include <gnutls/gnutls.h>
+#include <gcrypt.h>
 
 /* clang-format off */
-/*                                               name                  aiCipher       bits block mode         nonce tag gnutls                           word                 weak */
-static const struct suite_cipher aes_256_gcm = { L"AES",               CALG_AES_256,  256, 16,  SUITE_AEAD,   8, 16, GNUTLS_CIPHER_AES_256_GCM,       "AES-256-GCM",       FALSE };
-static const struct suite_cipher aes_128_gcm = { L"AES",               CALG_AES_128,  128, 16,  SUITE_AEAD,   8, 16, GNUTLS_CIPHER_AES_128_GCM,       "AES-128-GCM",       FALSE };
-static const struct suite_cipher aes_256_cbc = { L"AES",               CALG_AES_256,  256, 16,  SUITE_CBC,   16,  0, GNUTLS_CIPHER_AES_256_CBC,       "AES-256-CBC",       FALSE };
-static const struct suite_cipher aes_128_cbc = { L"AES",               CALG_AES_128,  128, 16,  SUITE_CBC,   16,  0, GNUTLS_CIPHER_AES_128_CBC,       "AES-128-CBC",       FALSE };
-static const struct suite_cipher chacha20    = { L"CHACHA20_POLY1305", 0,             256,  1,  SUITE_AEAD,   0, 16, GNUTLS_CIPHER_CHACHA20_POLY1305, "CHACHA20-POLY1305", FALSE };
-static const struct suite_cipher des3_cbc    = { L"3DES",              CALG_3DES,     168,  8,  SUITE_CBC,    8,  0, GNUTLS_CIPHER_3DES_CBC,          "3DES-CBC",          TRUE };
-static const struct suite_cipher rc4_128     = { L"RC4",               CALG_RC4,      128,  1,  SUITE_STREAM, 0,  0, GNUTLS_CIPHER_ARCFOUR_128,       "ARCFOUR-128",       TRUE };
-static const struct suite_cipher no_cipher   = { L"",                  0,               0,  1,  SUITE_STREAM, 0,  0, GNUTLS_CIPHER_NULL,              "NULL",              TRUE };
+/*                                               name                  aiCipher       bits block mode         nonce tag gcrypt                mode                       word                 weak */
+static const struct suite_cipher aes_256_gcm = { L"AES",               CALG_AES_256,  256, 16,  SUITE_AEAD,   8, 16, GCRY_CIPHER_AES256,   GCRY_CIPHER_MODE_GCM,      "AES-256-GCM",       FALSE };
+static const struct suite_cipher aes_128_gcm = { L"AES",               CALG_AES_128,  128, 16,  SUITE_AEAD,   8, 16, GCRY_CIPHER_AES128,   GCRY_CIPHER_MODE_GCM,      "AES-128-GCM",       FALSE };
+static const struct suite_cipher aes_256_cbc = { L"AES",               CALG_AES_256,  256, 16,  SUITE_CBC,   16,  0, 0,                    0,                         "AES-256-CBC",       FALSE };
+static const struct suite_cipher aes_128_cbc = { L"AES",               CALG_AES_128,  128, 16,  SUITE_CBC,   16,  0, 0,                    0,                         "AES-128-CBC",       FALSE };
+static const struct suite_cipher chacha20    = { L"CHACHA20_POLY1305", 0,             256,  1,  SUITE_AEAD,   0, 16, GCRY_CIPHER_CHACHA20, GCRY_CIPHER_MODE_POLY1305, "CHACHA20-POLY1305", FALSE };
+static const struct suite_cipher des3_cbc    = { L"3DES",              CALG_3DES,     168,  8,  SUITE_CBC,    8,  0, 0,                    0,                         "3DES-CBC",          TRUE };
+static const struct suite_cipher rc4_128     = { L"RC4",               CALG_RC4,      128,  1,  SUITE_STREAM, 0,  0, 0,                    0,                         "ARCFOUR-128",       TRUE };
+static const struct suite_cipher no_cipher   = { L"",                  0,               0,  1,  SUITE_STREAM, 0,  0, 0,                    0,                         "NULL",              TRUE };
 
 static const struct suite_hash md5    = { L"MD5",    CALG_MD5,     128, "MD5",    TRUE };
 static const struct suite_hash sha1   = { L"SHA1",   CALG_SHA1,    160, "SHA1",   FALSE };

@@ -22,7 +22,8 @@ struct suite_cipher
     enum suite_mode mode;
     BYTE explicit_nonce; /* bytes of nonce in each record: TLS 1.2 for an AEAD, TLS 1.1 and 1.2 for CBC */
     BYTE tag;            /* bytes, AEAD only */
-    int gnutls;          /* gnutls_cipher_algorithm_t */
+    int gcrypt;          /* enum gcry_cipher_algos, AEAD only */
+    int gcrypt_mode;     /* enum gcry_cipher_modes, AEAD only */
     const char *word;    /* in a priority string */
     BOOL weak;           /* used only when somebody names it, and never with SCH_USE_STRONG_CRYPTO */
 };
