@@ -79,6 +79,8 @@ build/wine/.tests: deps/lock | build/.host
 # Offsets in the PE header, which ld puts at 0x80.
 timeless = for at in 136 216; do head -c 4 /dev/zero | dd of=$(1) bs=1 seek=$$at conv=notrunc status=none; done
 
+BENCH = bench peer sspi
+
 # One architecture: its prefix, its objects, its DLL.
 define arch_rules
 $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
@@ -167,6 +169,15 @@ $$(WINETESTS:%=build/$(1)/winetest/%.exe): build/$(1)/winetest/%.exe: build/wine
 build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
+# The benchmark: Schannel as a program sees it, and GnuTLS as its peer.
+build/$(1)/bench/%.o: tests/bench/%.c Makefile | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -D__USE_MINGW_ANSI_STDIO=1 -c -o $$@ $$<
+
+build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o)
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+
 -include $$(wildcard build/$(1)/*/*.d build/$(1)/*/*/*.d)
 endef
 $(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
@@ -204,8 +215,9 @@ programs: build/.host-test build/.host-programs all
 check-all:
 	@tests/all.sh check winetest interop programs
 
-bench: build/.host-test all
-	@tests/run.py --bench
+# ROUNDS=1: quicker. T=records, handshakes or validation: only these. SUITE=gcm: only suites with that in their name.
+bench: build/.host-test all $(ARCHES:%=build/%/bench/bench.exe)
+	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(T),--only $(T)) $(if $(SUITE),--suite $(SUITE))
 
 demo: build/.host-test all
 	@tools/demo.sh build

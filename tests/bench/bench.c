@@ -1,0 +1,420 @@
+/*
+ * The loops: what is done how often, what is timed, and what is printed of it.
+ *
+ *     bench PKI WHAT... [--only NAME] [--thorough N]
+ *
+ * WHAT is records, handshakes, validation or memory. Each row is a line "row,WHAT,SUITE,SIZE,UNIT,VALUE", the
+ * median of what this process saw, or "none,WHAT,SUITE,SIZE,,WHY". bench.py runs it, in turns with the
+ * others.
+ *
+ * Slices are short (0.4 ms) and a value is the median of many: what another program takes from the processor
+ * is then a few bad slices and not a bad value.
+ */
+#include "bench.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _WIN32
+#include <windows.h>
+#include <psapi.h>
+#else
+#include <time.h>
+#endif
+
+#define RSA    "rsa"
+#define ECDSA  "ecdsa"
+#define P256   "GROUP-SECP256R1", "P-256"
+#define X25519 "GROUP-X25519", "X25519"
+
+static const struct suite record_suites[] = {
+    { "tls12-aes128gcm", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+    { "tls12-aes256gcm", TLS12, RSA, "+AES-256-GCM:+AEAD", "ECDHE-RSA-AES256-GCM-SHA384", P256 },
+    { "tls12-chacha20", TLS12, RSA, "+CHACHA20-POLY1305:+AEAD", "ECDHE-RSA-CHACHA20-POLY1305", P256 },
+    { "tls12-aes128cbc-sha1", TLS12, RSA, "+AES-128-CBC:+SHA1", "ECDHE-RSA-AES128-SHA", P256 },
+    { "tls12-aes128cbc-sha256", TLS12, RSA, "+AES-128-CBC:+SHA256", "ECDHE-RSA-AES128-SHA256", P256 },
+    { "tls13-aes128gcm", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+    { "tls13-aes256gcm", TLS13, RSA, "+AES-256-GCM:+AEAD", "TLS_AES_256_GCM_SHA384", P256 },
+    { "tls13-chacha20", TLS13, RSA, "+CHACHA20-POLY1305:+AEAD", "TLS_CHACHA20_POLY1305_SHA256", P256 },
+    { "dtls12-aes128gcm", DTLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+};
+
+static const struct suite handshake_suites[] = {
+    { "tls12-rsa2048-p256", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+    { "tls12-rsa2048-x25519", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", X25519 },
+    { "tls12-ecdsa-p256", TLS12, ECDSA, "+AES-128-GCM:+AEAD", "ECDHE-ECDSA-AES128-GCM-SHA256", P256 },
+    { "tls13-rsa2048-p256", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+    { "tls13-rsa2048-x25519", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", X25519 },
+    { "tls13-ecdsa-p256", TLS13, ECDSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+};
+
+uint64_t clock_spent;
+const char *pki_folder;
+
+static const char *only = "";
+static double ticks_per_ns;
+static char why[128];
+
+/* --- time ----------------------------------------------------------------------------------------------- */
+
+static double wall_ns(void)
+{
+#ifdef _WIN32
+    LARGE_INTEGER now, frequency;
+
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&now);
+    return (double)now.QuadPart * 1e9 / (double)frequency.QuadPart;
+#else
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+#endif
+}
+
+static void calibrate(void)
+{
+    double began = wall_ns(), ended;
+    uint64_t ticks = clock_now();
+
+    while ((ended = wall_ns()) - began < 50e6)
+        ;
+    ticks_per_ns = (double)(clock_now() - ticks) / (ended - began);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, unsigned count)
+{
+    qsort(values, count, sizeof(*values), ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* --- rows ----------------------------------------------------------------------------------------------- */
+
+static void row(const char *what, const struct suite *suite, size_t size, const char *unit, double value)
+{
+    printf("row,%s,%s,%zu,%s,%.6g\n", what, suite->name, size, unit, value);
+    fflush(stdout);
+}
+
+static void no_row(const char *what, const struct suite *suite)
+{
+    printf("none,%s,%s,0,,%s\n", what, suite->name, why);
+    fflush(stdout);
+}
+
+/* --- a connection --------------------------------------------------------------------------------------- */
+
+struct pair
+{
+    struct end *end;
+    struct peer *peer;
+    struct bytes out; /* what the engine said */
+};
+
+static void pair_close(struct pair *pair)
+{
+    if (pair->end) engine_close(pair->end);
+    peer_close(pair->peer);
+    free(pair->out.data);
+    memset(pair, 0, sizeof(*pair));
+}
+
+/* What the engine has not used of what the peer said comes again with the next. */
+static void take(struct pair *pair, struct bytes left)
+{
+    struct bytes *said = peer_output(pair->peer);
+
+    memmove(said->data, left.data, left.size);
+    said->size = left.size;
+}
+
+static bool engine_turn(struct pair *pair, bool *done)
+{
+    struct bytes in = *peer_output(pair->peer);
+    enum step step;
+
+    pair->out.size = 0;
+    step = engine_handshake(pair->end, &in, &pair->out);
+    take(pair, in);
+    peer_feed(pair->peer, pair->out);
+    *done = step == STEP_DONE;
+    if (step == STEP_FAILED) snprintf(why, sizeof(why), "handshake: %#lx", (unsigned long)engine_status());
+    return step != STEP_FAILED;
+}
+
+static bool peer_turn(struct pair *pair, bool *done)
+{
+    int error = peer_handshake(pair->peer);
+
+    *done = !error;
+    if (!error || error == -28 /* GNUTLS_E_AGAIN */) return true;
+    snprintf(why, sizeof(why), "handshake: the peer says %d; engine %#lx", error,
+             (unsigned long)engine_status());
+    return false;
+}
+
+static bool pair_open(struct pair *pair, struct credential *credential, const struct suite *suite,
+                      unsigned use)
+{
+    bool engine_done = false, peer_done = false;
+    unsigned turns;
+
+    memset(pair, 0, sizeof(*pair));
+    if (!(pair->peer = peer_open(suite, use, why))) return false;
+    pair->out.data = malloc(OUTPUT_MAX);
+    pair->end = engine_open(credential);
+    if (use & USE_SERVER && !peer_turn(pair, &peer_done)) return false;
+    for (turns = 0; turns < 30; turns++)
+    {
+        if (!engine_done && !engine_turn(pair, &engine_done)) return false;
+        if (!peer_done && !peer_turn(pair, &peer_done)) return false;
+        if (engine_done && peer_done) return true;
+    }
+    snprintf(why, sizeof(why), "handshake: no end of it");
+    return false;
+}
+
+/* Both directions carry what they are given: the reason to believe the figures. */
+static bool pair_works(struct pair *pair, size_t most)
+{
+    uint8_t *room = malloc(HEADER_MAX + most + TRAILER_MAX), *text = malloc(most);
+    struct bytes sealed, plain, *said = peer_output(pair->peer);
+    size_t size = most < 1000 ? most : 1000, i;
+    bool good;
+
+    for (i = 0; i < most; i++) text[i] = (uint8_t)(i * 7 + i / 256);
+    memcpy(room + HEADER_MAX, text, size);
+    good = engine_encrypt(pair->end, room, size, &sealed);
+    if (good) peer_feed(pair->peer, sealed);
+    memset(room, 0, HEADER_MAX + most);
+    good = good && peer_read(pair->peer, room, size) && !memcmp(room, text, size);
+    if (!good) snprintf(why, sizeof(why), "data to the peer: %#lx", (unsigned long)engine_status());
+    if (good)
+    {
+        said->size = 0;
+        good = peer_seal(pair->peer, text, most) && engine_decrypt(pair->end, *said, &plain) &&
+               plain.size == most && !memcmp(plain.data, text, most);
+        if (!good) snprintf(why, sizeof(why), "data from the peer: %#lx", (unsigned long)engine_status());
+        said->size = 0;
+    }
+    free(room);
+    free(text);
+    return good;
+}
+
+/* --- records -------------------------------------------------------------------------------------------- */
+
+#define SLICES   101
+#define BATCHES  61
+#define SLICE_NS 0.4e6
+
+static const struct
+{
+    size_t size;
+    unsigned batch; /* records that the peer makes ready, 1 MiB at most */
+} record_sizes[] = { { 64, 2048 }, { 1024, 512 }, { 4096, 192 }, { 16384, 64 } };
+
+static bool encrypt_many(struct end *end, uint8_t *room, size_t size, unsigned count, double *ns)
+{
+    uint64_t began = clock_now();
+    struct bytes sealed;
+    unsigned i;
+
+    for (i = 0; i < count; i++)
+        if (!engine_encrypt(end, room, size, &sealed)) return false;
+    *ns = (double)(clock_now() - began) / ticks_per_ns / count;
+    return true;
+}
+
+/* Always the same memory, as a program's own buffer is. */
+static bool measure_encrypt(struct end *end, const struct suite *suite, size_t size)
+{
+    uint8_t *room = calloc(1, HEADER_MAX + size + TRAILER_MAX);
+    double values[SLICES], once;
+    unsigned count, i;
+    bool good = encrypt_many(end, room, size, 16, &once) && encrypt_many(end, room, size, 16, &once);
+
+    count = once < SLICE_NS / 4 ? (unsigned)(SLICE_NS / once) : 4;
+    for (i = 0; good && i < SLICES; i++) good = encrypt_many(end, room, size, count, &values[i]);
+    free(room);
+    if (good) row("encrypt", suite, size, "MB/s", (double)size * 1000 / median(values, SLICES));
+    if (!good) snprintf(why, sizeof(why), "encrypt: %#lx", (unsigned long)engine_status());
+    return good;
+}
+
+/* The records of a batch lie one behind the other; where each begins is known before the clock runs. */
+static bool measure_decrypt(struct pair *pair, const struct suite *suite, size_t size, unsigned batch)
+{
+    struct bytes *said = peer_output(pair->peer), plain, *records = calloc(batch, sizeof(*records));
+    uint8_t *text = calloc(1, size);
+    double values[BATCHES];
+    bool good = true;
+    unsigned i, k;
+
+    for (i = 0; good && i < BATCHES; i++)
+    {
+        uint64_t began;
+
+        said->size = 0;
+        for (k = 0; good && k < batch; k++)
+        {
+            size_t before = said->size;
+
+            good = peer_seal(pair->peer, text, size);
+            records[k].data = said->data + before;
+            records[k].size = said->size - before;
+        }
+        began = clock_now();
+        for (k = 0; good && k < batch; k++) good = engine_decrypt(pair->end, records[k], &plain);
+        values[i] = (double)(clock_now() - began) / ticks_per_ns / batch;
+        good = good && plain.size == size;
+    }
+    said->size = 0;
+    free(records);
+    free(text);
+    if (good) row("decrypt", suite, size, "MB/s", (double)size * 1000 / median(values, BATCHES));
+    if (!good) snprintf(why, sizeof(why), "decrypt: %#lx", (unsigned long)engine_status());
+    return good;
+}
+
+static void measure_records(const struct suite *suite)
+{
+    struct credential *credential;
+    struct pair pair = { 0 };
+    bool good;
+    unsigned i;
+
+    if (!(credential = engine_credential(suite, 0, why)))
+    {
+        no_row("encrypt", suite);
+        return;
+    }
+    good =
+        pair_open(&pair, credential, suite, 0) && pair_works(&pair, suite->protocol == DTLS12 ? 1200 : 16384);
+    for (i = 0; good && i < COUNT(record_sizes); i++)
+    {
+        if (suite->protocol == DTLS12 && record_sizes[i].size > 1200) break;
+        good = measure_encrypt(pair.end, suite, record_sizes[i].size) &&
+               measure_decrypt(&pair, suite, record_sizes[i].size, record_sizes[i].batch);
+    }
+    if (!good) no_row("encrypt", suite);
+    pair_close(&pair);
+    engine_forget(credential);
+}
+
+/* --- handshakes ----------------------------------------------------------------------------------------- */
+
+#define HANDSHAKES_MAX 1000
+#define HANDSHAKES_MIN 20
+#define HANDSHAKES_NS  0.6e9 /* of both sides' time, and then it is enough */
+
+/* One, and what the engine spent on it. `resumed` says what it has to be. */
+static bool handshake(const struct suite *suite, struct credential *credential, unsigned use, bool resumed,
+                      double *ns)
+{
+    struct pair pair;
+    struct bytes left;
+    bool good;
+
+    clock_spent = 0;
+    good = pair_open(&pair, credential, suite, use);
+    if (good)
+    {
+        uint64_t spent = clock_spent;
+
+        left = *peer_output(pair.peer);
+        if (use & USE_RESUME && use & USE_SERVER) peer_keep(pair.peer);
+        if (use & USE_RESUME && !(use & USE_SERVER)) good = engine_settle(pair.end, &left);
+        if (!good) snprintf(why, sizeof(why), "tickets: %#lx", (unsigned long)engine_status());
+        if (good && peer_resumed(pair.peer) != resumed)
+        {
+            snprintf(why, sizeof(why), resumed ? "not resumed" : "resumed unasked");
+            good = false;
+        }
+        clock_spent = spent;
+    }
+    pair_close(&pair);
+    *ns = (double)clock_spent / ticks_per_ns;
+    return good;
+}
+
+static void measure_handshakes(const char *what, const struct suite *suite, unsigned use)
+{
+    double values[HANDSHAKES_MAX], began = wall_ns();
+    bool resume = use & USE_RESUME, good = true;
+    struct credential *credential = engine_credential(suite, use, why);
+    unsigned count = 0;
+
+    if (!credential)
+    {
+        no_row(what, suite);
+        return;
+    }
+    peer_forget();
+    /* The first gives what the second resumes; the second is not counted either. */
+    good = handshake(suite, credential, use, false, &values[0]) &&
+           handshake(suite, credential, use, resume, &values[0]);
+    while (good && count < HANDSHAKES_MAX && (count < HANDSHAKES_MIN || wall_ns() - began < HANDSHAKES_NS))
+    {
+        good = handshake(suite, credential, use, resume, &values[count]);
+        count++;
+    }
+    if (good)
+        row(what, suite, 0, "/s", 1e9 / median(values, count));
+    else
+        no_row(what, suite);
+    engine_forget(credential);
+}
+
+static void measure_all_handshakes(const struct suite *suite)
+{
+    measure_handshakes("client", suite, 0);
+    measure_handshakes("client-resumed", suite, USE_RESUME);
+    measure_handshakes("server", suite, USE_SERVER);
+    measure_handshakes("server-resumed", suite, USE_SERVER | USE_RESUME);
+}
+
+static void measure_validation(const struct suite *suite)
+{
+    measure_handshakes("client-validated", suite, USE_VALIDATE);
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------ */
+
+static const struct
+{
+    const char *name;
+    void (*measure)(const struct suite *suite);
+    const struct suite *suites;
+    unsigned count;
+} jobs[] = {
+    { "records", measure_records, record_suites, COUNT(record_suites) },
+    { "handshakes", measure_all_handshakes, handshake_suites, COUNT(handshake_suites) },
+    { "validation", measure_validation, handshake_suites, COUNT(handshake_suites) },
+};
+
+int main(int argc, char **argv)
+{
+    unsigned i, k;
+    int arg;
+
+    if (argc < 3) return 2;
+    pki_folder = argv[1];
+    for (arg = 2; arg < argc - 1; arg++)
+        if (!strcmp(argv[arg], "--only")) only = argv[arg + 1];
+    calibrate();
+    peer_init();
+    if (!engine_init()) return 1;
+    for (arg = 2; arg < argc; arg++)
+        for (i = 0; i < COUNT(jobs); i++)
+            for (k = 0; !strcmp(argv[arg], jobs[i].name) && k < jobs[i].count; k++)
+                if (strstr(jobs[i].suites[k].name, only)) jobs[i].measure(&jobs[i].suites[k]);
+    return 0;
+}
