@@ -120,7 +120,7 @@ struct peer *peer_open(const struct suite *suite, unsigned use, char why[128])
     gnutls_transport_set_push_function(peer->tls, push);
     gnutls_transport_set_pull_function(peer->tls, pull);
     gnutls_transport_set_pull_timeout_function(peer->tls, pull_timeout);
-    gnutls_handshake_set_timeout(peer->tls, GNUTLS_INDEFINITE_TIMEOUT);
+    if (peer->datagrams) gnutls_dtls_set_timeouts(peer->tls, 60000, 600000);
     error = set_priority(peer->tls, suite);
     if (error >= 0 && peer->server) error = show(suite->certificate);
     if (error < 0)

@@ -62,13 +62,21 @@ static PCCERT_CONTEXT certificate_of(const char *name)
     blob.pbData = malloc(65536);
     blob.cbData = (DWORD)fread(blob.pbData, 1, 65536, file);
     fclose(file);
-    if ((store = PFXImportCertStore(&blob, L"secret", 0)))
+    if ((store = PFXImportCertStore(&blob, L"secret", CRYPT_EXPORTABLE)))
         certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_ANY, NULL, NULL);
     free(blob.pbData);
     return certificate;
 }
 
-/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. */
+static SECURITY_STATUS acquire_with(struct credential *credential, void *structure)
+{
+    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W,
+                                           credential->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND,
+                                           NULL, structure, NULL, NULL, &credential->handle, NULL);
+}
+
+/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. Wine's own
+ * has no TLS 1.3 for servers that ask for it, but has it, if at all, for those that ask for nothing. */
 static SECURITY_STATUS acquire(struct credential *credential, DWORD protocols, DWORD flags)
 {
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
@@ -83,11 +91,11 @@ static SECURITY_STATUS acquire(struct credential *credential, DWORD protocols, D
                             .dwFlags = flags,
                             .cTlsParameters = 1,
                             .pTlsParameters = &parameters };
-    BOOL modern = protocols & (SP_PROT_TLS1_3_CLIENT | SP_PROT_TLS1_3_SERVER);
 
-    return sspi->AcquireCredentialsHandleW(
-        NULL, (WCHAR *)UNISP_NAME_W, credential->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL,
-        modern ? (void *)&new : (void *)&old, NULL, NULL, &credential->handle, NULL);
+    if (!(protocols & (SP_PROT_TLS1_3_CLIENT | SP_PROT_TLS1_3_SERVER))) return acquire_with(credential, &old);
+    if (!acquire_with(credential, &new)) return SEC_E_OK;
+    old.grbitEnabledProtocols = 0;
+    return acquire_with(credential, &old);
 }
 
 struct credential *engine_credential(const struct suite *suite, unsigned use, char why[128])
