@@ -48,7 +48,8 @@ long engine_status(void)
 
 /* --- credentials ---------------------------------------------------------------------------------------- */
 
-/* A PFX file's first certificate, which is the leaf. */
+/* The leaf of a PFX file. Exportable, for TLS 1.3; persisted, because Wine's own Schannel looks for the key
+ * in the registry. */
 static PCCERT_CONTEXT certificate_of(const char *name)
 {
     char path[512];
@@ -63,7 +64,8 @@ static PCCERT_CONTEXT certificate_of(const char *name)
     blob.cbData = (DWORD)fread(blob.pbData, 1, 65536, file);
     fclose(file);
     if ((store = PFXImportCertStore(&blob, L"secret", CRYPT_EXPORTABLE)))
-        certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_ANY, NULL, NULL);
+        certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_SUBJECT_STR_W,
+                                                 L"localhost", NULL);
     free(blob.pbData);
     return certificate;
 }
@@ -75,8 +77,8 @@ static SECURITY_STATUS acquire_with(struct credential *credential, void *structu
                                            NULL, structure, NULL, NULL, &credential->handle, NULL);
 }
 
-/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. Wine's own
- * has no TLS 1.3 for servers that ask for it, but has it, if at all, for those that ask for nothing. */
+/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. Wine's
+ * own has no TLS 1.3 for servers that ask for it, but has it, if at all, for those that ask for nothing. */
 static SECURITY_STATUS acquire(struct credential *credential, DWORD protocols, DWORD flags)
 {
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
