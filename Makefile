@@ -46,6 +46,10 @@ build/.host-programs: deps/host.sh build/.host
 	deps/host.sh programs
 	@touch $@
 
+build/.host-bench: deps/host.sh build/.host
+	deps/host.sh bench
+	@touch $@
+
 # Wine's test framework is two headers of its source package.
 build/include/wine/test.h: deps/lock | build/.host
 	@mkdir -p build/include/wine
@@ -79,7 +83,7 @@ build/wine/.tests: deps/lock | build/.host
 # Offsets in the PE header, which ld puts at 0x80.
 timeless = for at in 136 216; do head -c 4 /dev/zero | dd of=$(1) bs=1 seek=$$at conv=notrunc status=none; done
 
-BENCH = bench peer sspi
+BENCH = bench peer # the loops and the peer, for any engine
 
 # One architecture: its prefix, its objects, its DLL.
 define arch_rules
@@ -175,12 +179,21 @@ build/$(1)/bench/%.o: tests/bench/%.c Makefile | build/$(1)/.deps
 	@echo "  CC      $(1) $$<"
 	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -D__USE_MINGW_ANSI_STDIO=1 -c -o $$@ $$<
 
-build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o)
+build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o) build/$(1)/bench/sspi.o
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+
+build/$(1)/bench/start.exe: build/$(1)/bench/start.o
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -static-libgcc
 
 -include $$(wildcard build/$(1)/*/*.d build/$(1)/*/*/*.d)
 endef
 $(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
+
+# The ceilings: the same loops without Wine, with this machine's libraries; run with those of Wine 10's root, too.
+build/bench/gnutls build/bench/openssl: build/bench/%: tests/bench/%.c $(BENCH:%=tests/bench/%.c) tests/bench/bench.h Makefile build/.host-bench
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@gcc -std=gnu11 $(filter-out -Wconversion,$(WARN)) $(CFLAGS) -o $@ $(filter %.c,$^) -lgnutls $(if $(filter openssl,$*),-lssl -lcrypto)
 
 deps: $(ARCHES:%=build/%/.deps)
 
@@ -215,8 +228,10 @@ programs: build/.host-test build/.host-programs all
 check-all:
 	@tests/all.sh check winetest interop programs
 
-# ROUNDS=1: quicker. T=records, handshakes or validation: only these. SUITE=gcm: only suites with that in their name.
-bench: build/.host-test all $(ARCHES:%=build/%/bench/bench.exe)
+# ROUNDS=1: quicker. T=records, handshakes, validation, memory, start or curl: only these. SUITE=tls13: only suites with that in their name.
+bench: build/.host-test build/.host-bench build/.host-programs all build/bench/gnutls build/bench/openssl $(foreach arch,$(ARCHES),build/$(arch)/bench/bench.exe build/$(arch)/bench/start.exe)
+	@deps/fetch.sh build/deps/tarballs nghttp2 curl aria2
+	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs || exit; done
 	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(T),--only $(T)) $(if $(SUITE),--suite $(SUITE))
 
 demo: build/.host-test all

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building (`deps/host.sh build`), testing (`deps/host.sh test`) or the programs to test with
-# (`deps/host.sh programs`) need and this machine lacks.
+# Installs what building (`deps/host.sh build`), testing (`deps/host.sh test`), the programs to test with
+# (`deps/host.sh programs`) or measuring (`deps/host.sh bench`) need and this machine lacks.
 # Does nothing, and needs nothing, when all of it is there.
 set -eu
 
@@ -18,15 +18,19 @@ programs)
     commands="x86_64-w64-mingw32-g++ i686-w64-mingw32-g++ autoconf automake libtoolize autopoint pkg-config"
     packages="g++-mingw-w64-x86-64-win32 g++-mingw-w64-i686-win32 autoconf automake libtool autopoint gettext pkg-config"
     ;;
+bench)
+    commands="gnuplot taskset /usr/include/gnutls/gnutls.h /usr/include/openssl/ssl.h"
+    packages="gnuplot-nox util-linux libgnutls28-dev libssl-dev"
+    ;;
 *)
-    echo "usage: $0 build|test|programs" >&2
+    echo "usage: $0 build|test|programs|bench" >&2
     exit 2
     ;;
 esac
 
 missing=
 for command in $commands; do
-    command -v "$command" >/dev/null 2>&1 || [ -x "/usr/sbin/$command" ] || missing="$missing $command"
+    command -v "$command" >/dev/null 2>&1 || [ -x "/usr/sbin/$command" ] || [ -f "$command" ] || missing="$missing $command"
 done
 [ -z "$missing" ] && exit
 

@@ -78,10 +78,9 @@ struct end; /* one connection's end */
 #define TRAILER_MAX 320 /* and behind it */
 #define OUTPUT_MAX  65536
 
-extern const char *const engine_name;
-
-/* Once, before all else; false, and a message, when there is nothing to measure. */
-bool engine_init(void);
+/* Once, before all else; what it is and its version. NULL, and a message, when there is nothing to measure.
+ */
+const char *engine_init(void);
 
 /* What a program has once for all its connections. NULL: not this suite; `why` says so. */
 struct credential *engine_credential(const struct suite *suite, unsigned use, char why[128]);
@@ -114,6 +113,10 @@ bool engine_encrypt(struct end *end, uint8_t *room, size_t size, struct bytes *s
 
 /* One record; where the plaintext is, in the record or elsewhere. */
 bool engine_decrypt(struct end *end, struct bytes record, struct bytes *plain);
+
+/* A priority string of GnuTLS for just this suite. */
+#define PRIORITY_MAX 256
+void suite_priority(const struct suite *suite, char priority[PRIORITY_MAX]);
 
 /* --- the peer ------------------------------------------------------------------------------------------- */
 

@@ -91,21 +91,20 @@ static int pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
     return available(pointer) ? 1 : 0;
 }
 
-static int set_priority(gnutls_session_t tls, const struct suite *suite)
+void suite_priority(const struct suite *suite, char priority[PRIORITY_MAX])
 {
-    static const char *const versions[] = { "VERS-TLS1.2", "VERS-TLS1.3", "VERS-DTLS1.2" };
-    char priority[256];
+    static const char *const versions[] = { "VERS-TLS1.2:+ECDHE-RSA:+ECDHE-ECDSA", "VERS-TLS1.3",
+                                            "VERS-DTLS1.2:+ECDHE-RSA:+ECDHE-ECDSA" };
 
-    snprintf(priority, sizeof(priority), "NONE:+%s:%s%s:+%s:+SIGN-ALL:+COMP-NULL:+CTYPE-X509",
-             versions[suite->protocol],
-             suite->protocol == TLS13 ? "" : "+ECDHE-RSA:+ECDHE-ECDSA:", suite->cipher, suite->group);
-    return gnutls_priority_set_direct(tls, priority, NULL);
+    snprintf(priority, PRIORITY_MAX, "NONE:+%s:%s:+%s:+SIGN-ALL:+COMP-NULL:+CTYPE-X509",
+             versions[suite->protocol], suite->cipher, suite->group);
 }
 
 struct peer *peer_open(const struct suite *suite, unsigned use, char why[128])
 {
     struct peer *peer = calloc(1, sizeof(*peer));
     unsigned flags = GNUTLS_NONBLOCK;
+    char priority[PRIORITY_MAX];
     int error;
 
     peer->server = !(use & USE_SERVER);
@@ -120,8 +119,13 @@ struct peer *peer_open(const struct suite *suite, unsigned use, char why[128])
     gnutls_transport_set_push_function(peer->tls, push);
     gnutls_transport_set_pull_function(peer->tls, pull);
     gnutls_transport_set_pull_timeout_function(peer->tls, pull_timeout);
-    if (peer->datagrams) gnutls_dtls_set_timeouts(peer->tls, 60000, 600000);
-    error = set_priority(peer->tls, suite);
+    if (peer->datagrams)
+    {
+        gnutls_dtls_set_timeouts(peer->tls, 60000, 600000);
+        gnutls_dtls_set_mtu(peer->tls, 1500);
+    }
+    suite_priority(suite, priority);
+    error = gnutls_priority_set_direct(peer->tls, priority, NULL);
     if (error >= 0 && peer->server) error = show(suite->certificate);
     if (error < 0)
     {

@@ -10,8 +10,6 @@
 #define SERVER_FLAGS                                                                                         \
     (ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY | ASC_REQ_ALLOCATE_MEMORY)
 
-const char *const engine_name = "Schannel";
-
 struct credential
 {
     CredHandle handle;
@@ -31,14 +29,21 @@ struct end
 static const SecurityFunctionTableW *sspi;
 static SECURITY_STATUS last;
 
-bool engine_init(void)
+/* Wine's own Schannel is in secur32; ours is the schannel.dll that secur32 loads when it is first asked for
+ * it. */
+const char *engine_init(void)
 {
     PSecurityFunctionTableW(WINAPI * init)(void) =
         (void *)GetProcAddress(LoadLibraryA("secur32.dll"), "InitSecurityInterfaceW");
+    SecPkgInfoW *info = NULL;
 
-    sspi = init ? init() : NULL;
-    if (!sspi) puts("secur32 has no function table");
-    return sspi != NULL;
+    if (!init || !(sspi = init()) || sspi->QuerySecurityPackageInfoW((WCHAR *)UNISP_NAME_W, &info))
+    {
+        puts("secur32 has no Schannel");
+        return NULL;
+    }
+    sspi->FreeContextBuffer(info);
+    return GetModuleHandleA("schannel.dll") ? "schannel.dll" : "secur32.dll";
 }
 
 long engine_status(void)
