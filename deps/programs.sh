@@ -29,7 +29,7 @@ step() { # name command...
 unpack() { # package
     rm -rf "${work:?}/$1"
     mkdir -p "$work/$1" || return
-    tar -xf "$tarballs/$1"_*.orig.tar.* -C "$work/$1" --strip-components=1
+    tar -xf "$tarballs/$1"_*.orig.tar.[gx]z -C "$work/$1" --strip-components=1
 }
 
 # The sum of everything a program depends on.
