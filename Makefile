@@ -179,7 +179,7 @@ build/$(1)/bench/%.o: tests/bench/%.c Makefile | build/$(1)/.deps
 	@echo "  CC      $(1) $$<"
 	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -D__USE_MINGW_ANSI_STDIO=1 -c -o $$@ $$<
 
-build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o) build/$(1)/bench/sspi.o
+build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o) build/$(1)/bench/sspi.o build/$(1)/tests/door.o build/$(1)/tests/sides.o
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
 build/$(1)/bench/start.exe: build/$(1)/bench/start.o

@@ -29,7 +29,12 @@ static BOOL is_ours(HMODULE module)
     return FALSE;
 }
 
-BOOL sspi_open(void)
+BOOL sspi_is_ours(void)
+{
+    return is_ours(GetModuleHandleA("schannel.dll"));
+}
+
+BOOL sspi_load(void)
 {
     const char *file = getenv("SSPI_DLL");
     PSecurityFunctionTableW(WINAPI * init_w)(void);
@@ -52,7 +57,13 @@ BOOL sspi_open(void)
     sspi_a = init_a();
     /* secur32 loads the package when it is first asked for one. */
     if (!sspi->QuerySecurityPackageInfoW((WCHAR *)UNISP_NAME_W, &info)) sspi->FreeContextBuffer(info);
-    if (is_ours(GetModuleHandleA("schannel.dll"))) return TRUE;
+    return TRUE;
+}
+
+BOOL sspi_open(void)
+{
+    if (!sspi_load()) return FALSE;
+    if (sspi_is_ours()) return TRUE;
     printf("FAIL the schannel.dll that was loaded is not ours\n");
     return FALSE;
 }

@@ -17,6 +17,10 @@ extern const SecurityFunctionTableA *sspi_a;
 
 /* Loads the package; FALSE, and a message, when it is not the DLL under test. */
 BOOL sspi_open(void);
+
+/* The same for any Schannel: whether it is the DLL under test is for the caller to ask. */
+BOOL sspi_load(void);
+BOOL sspi_is_ours(void);
 BOOL sspi_is_direct(void);
 
 /* The port in a PEER_* variable, 0 when the runner started no such peer. */

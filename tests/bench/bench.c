@@ -1,8 +1,8 @@
 /*
  * The loops: what is done how often, what is timed, and what is printed of it.
  *
- *     bench PKI list
- *     bench PKI records|handshakes|validation|memory [SUITE]
+ *     bench list
+ *     bench records|handshakes|validation|memory [SUITE]      PKI: the folder of tests/pki.py
  *
  * Each figure is a line "row,WHAT,SUITE,SIZE,UNIT,VALUE", the median of what this process saw, or
  * "none,WHAT,SUITE,SIZE,,WHY". bench.py runs it, in turns with the others.
@@ -27,24 +27,29 @@
 #define X25519 "GROUP-X25519", "X25519"
 
 static const struct suite record_suites[] = {
-    { "tls12-aes128gcm", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
-    { "tls12-aes256gcm", TLS12, RSA, "+AES-256-GCM:+AEAD", "ECDHE-RSA-AES256-GCM-SHA384", P256 },
-    { "tls12-chacha20", TLS12, RSA, "+CHACHA20-POLY1305:+AEAD", "ECDHE-RSA-CHACHA20-POLY1305", P256 },
-    { "tls12-aes128cbc-sha1", TLS12, RSA, "+AES-128-CBC:+SHA1", "ECDHE-RSA-AES128-SHA", P256 },
-    { "tls12-aes128cbc-sha256", TLS12, RSA, "+AES-128-CBC:+SHA256", "ECDHE-RSA-AES128-SHA256", P256 },
-    { "tls13-aes128gcm", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
-    { "tls13-aes256gcm", TLS13, RSA, "+AES-256-GCM:+AEAD", "TLS_AES_256_GCM_SHA384", P256 },
-    { "tls13-chacha20", TLS13, RSA, "+CHACHA20-POLY1305:+AEAD", "TLS_CHACHA20_POLY1305_SHA256", P256 },
-    { "dtls12-aes128gcm", DTLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+    { "tls12-aes128gcm", PROTOCOL_TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+    { "tls12-aes256gcm", PROTOCOL_TLS12, RSA, "+AES-256-GCM:+AEAD", "ECDHE-RSA-AES256-GCM-SHA384", P256 },
+    { "tls12-chacha20", PROTOCOL_TLS12, RSA, "+CHACHA20-POLY1305:+AEAD", "ECDHE-RSA-CHACHA20-POLY1305",
+      P256 },
+    { "tls12-aes128cbc-sha1", PROTOCOL_TLS12, RSA, "+AES-128-CBC:+SHA1", "ECDHE-RSA-AES128-SHA", P256 },
+    { "tls12-aes128cbc-sha256", PROTOCOL_TLS12, RSA, "+AES-128-CBC:+SHA256", "ECDHE-RSA-AES128-SHA256",
+      P256 },
+    { "tls13-aes128gcm", PROTOCOL_TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+    { "tls13-aes256gcm", PROTOCOL_TLS13, RSA, "+AES-256-GCM:+AEAD", "TLS_AES_256_GCM_SHA384", P256 },
+    { "tls13-chacha20", PROTOCOL_TLS13, RSA, "+CHACHA20-POLY1305:+AEAD", "TLS_CHACHA20_POLY1305_SHA256",
+      P256 },
+    { "dtls12-aes128gcm", PROTOCOL_DTLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
 };
 
 static const struct suite handshake_suites[] = {
-    { "tls12-rsa2048-p256", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
-    { "tls12-rsa2048-x25519", TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", X25519 },
-    { "tls12-ecdsa-p256", TLS12, ECDSA, "+AES-128-GCM:+AEAD", "ECDHE-ECDSA-AES128-GCM-SHA256", P256 },
-    { "tls13-rsa2048-p256", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
-    { "tls13-rsa2048-x25519", TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", X25519 },
-    { "tls13-ecdsa-p256", TLS13, ECDSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+    { "tls12-rsa2048-p256", PROTOCOL_TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256", P256 },
+    { "tls12-rsa2048-x25519", PROTOCOL_TLS12, RSA, "+AES-128-GCM:+AEAD", "ECDHE-RSA-AES128-GCM-SHA256",
+      X25519 },
+    { "tls12-ecdsa-p256", PROTOCOL_TLS12, ECDSA, "+AES-128-GCM:+AEAD", "ECDHE-ECDSA-AES128-GCM-SHA256",
+      P256 },
+    { "tls13-rsa2048-p256", PROTOCOL_TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
+    { "tls13-rsa2048-x25519", PROTOCOL_TLS13, RSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", X25519 },
+    { "tls13-ecdsa-p256", PROTOCOL_TLS13, ECDSA, "+AES-128-GCM:+AEAD", "TLS_AES_128_GCM_SHA256", P256 },
 };
 
 uint64_t clock_spent;
@@ -81,24 +86,68 @@ static void calibrate(void)
     ticks_per_ns = (double)(clock_now() - ticks) / (ended - began);
 }
 
-static int ascending(const void *left, const void *right)
+/* How fast the machine is at the moment: ns for work that uses what a core can do in parallel. */
+static double machine_now(void)
 {
-    double a = *(const double *)left, b = *(const double *)right;
+    unsigned a = 1, b = 2, c = 3, d = 5, i;
+    uint64_t began = clock_now();
+
+    for (i = 0; i < 5000; i++)
+    {
+        a += c ^ i;
+        b = b * 3 + i;
+        c += d ^ i;
+        d = d << 1 ^ i;
+        __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d)); /* all of it has to be done */
+    }
+    return (double)(clock_now() - began) / ticks_per_ns;
+}
+
+struct sample
+{
+    double machine, ns;
+};
+
+static struct sample sample_begin(void)
+{
+    return (struct sample){ machine_now(), 0 };
+}
+
+static int by_machine(const void *left, const void *right)
+{
+    double a = ((const struct sample *)left)->machine, b = ((const struct sample *)right)->machine;
 
     return (a > b) - (a < b);
 }
 
-static double median(double *values, unsigned count)
+static int by_ns(const void *left, const void *right)
 {
-    qsort(values, count, sizeof(*values), ascending);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    double a = ((const struct sample *)left)->ns, b = ((const struct sample *)right)->ns;
+
+    return (a > b) - (a < b);
+}
+
+/* The median of those taken while the machine was within a tenth of its best, or of the better quarter. */
+static struct sample median(struct sample *samples, unsigned count)
+{
+    struct sample result;
+    unsigned good = 0;
+
+    qsort(samples, count, sizeof(*samples), by_machine);
+    while (good < count && (good < (count + 3) / 4 || samples[good].machine < 1.1 * samples[0].machine))
+        good++;
+    result.machine = samples[good / 2].machine;
+    qsort(samples, good, sizeof(*samples), by_ns);
+    result.ns = samples[good / 2].ns;
+    return result;
 }
 
 /* --- rows ----------------------------------------------------------------------------------------------- */
 
-static void row(const char *what, const struct suite *suite, size_t size, const char *unit, double value)
+static void row(const char *what, const struct suite *suite, size_t size, const char *unit, double value,
+                double machine)
 {
-    printf("row,%s,%s,%zu,%s,%.6g\n", what, suite->name, size, unit, value);
+    printf("row,%s,%s,%zu,%s,%.6g,%.0f\n", what, suite->name, size, unit, value, machine);
     fflush(stdout);
 }
 
@@ -183,7 +232,7 @@ static bool pair_open(struct pair *pair, struct credential *credential, const st
 /* The most a record of it carries: GnuTLS, the peer, takes no more than a datagram's 1,500 bytes. */
 static size_t suite_most(const struct suite *suite)
 {
-    return suite->protocol == DTLS12 ? 1200 : 16384;
+    return suite->protocol == PROTOCOL_DTLS12 ? 1200 : 16384;
 }
 
 /* Both directions carry what they are given: the reason to believe the figures. */
@@ -217,7 +266,6 @@ static bool pair_works(struct pair *pair, size_t most)
 /* --- records -------------------------------------------------------------------------------------------- */
 
 #define SLICES   101
-#define BATCHES  61
 #define SLICE_NS 0.4e6
 
 static const struct
@@ -226,66 +274,121 @@ static const struct
     unsigned batch; /* records that the peer makes ready, 1 MiB at most */
 } record_sizes[] = { { 64, 2048 }, { 1024, 512 }, { 4096, 192 }, { 16384, 64 } };
 
-static bool encrypt_many(struct end *end, uint8_t *room, size_t size, unsigned count, double *ns)
+#define BATCH_MAX 2048
+
+/* How many go into a slice, when one takes that long. */
+static unsigned slice_of(double ns, unsigned most)
 {
-    uint64_t began = clock_now();
+    double count = SLICE_NS / ns;
+
+    return count < 1 ? 1 : count < most ? (unsigned)count : most;
+}
+
+static bool encrypt_many(struct end *end, uint8_t *room, size_t size, unsigned count, struct sample *sample)
+{
     struct bytes sealed;
+    uint64_t began;
     unsigned i;
 
+    *sample = sample_begin();
+    began = clock_now();
     for (i = 0; i < count; i++)
         if (!engine_encrypt(end, room, size, &sealed)) return false;
-    *ns = (double)(clock_now() - began) / ticks_per_ns / count;
+    sample->ns = (double)(clock_now() - began) / ticks_per_ns / count;
     return true;
+}
+
+static bool decrypt_many(struct end *end, const struct bytes *records, unsigned count, struct sample *sample)
+{
+    struct bytes plain;
+    uint64_t began;
+    unsigned i;
+
+    *sample = sample_begin();
+    began = clock_now();
+    for (i = 0; i < count; i++)
+        if (!engine_decrypt(end, records[i], &plain)) return false;
+    sample->ns = (double)(clock_now() - began) / ticks_per_ns / count;
+    return true;
+}
+
+static void record_row(const char *what, const struct suite *suite, size_t size, struct sample *samples)
+{
+    struct sample middle = median(samples, SLICES);
+
+    row(what, suite, size, "MB/s", (double)size * 1000 / middle.ns, middle.machine);
 }
 
 /* Always the same memory, as a program's own buffer is. */
 static bool measure_encrypt(struct end *end, const struct suite *suite, size_t size)
 {
     uint8_t *room = calloc(1, HEADER_MAX + size + TRAILER_MAX);
-    double values[SLICES], once;
-    unsigned count, i;
-    bool good = encrypt_many(end, room, size, 16, &once) && encrypt_many(end, room, size, 16, &once);
+    struct sample samples[SLICES];
+    unsigned i;
+    bool good =
+        encrypt_many(end, room, size, 4, &samples[0]) && encrypt_many(end, room, size, 4, &samples[0]);
+    unsigned count = good ? slice_of(samples[0].ns, 10000) : 0;
 
-    count = once < SLICE_NS / 4 ? (unsigned)(SLICE_NS / once) : 4;
-    for (i = 0; good && i < SLICES; i++) good = encrypt_many(end, room, size, count, &values[i]);
+    for (i = 0; good && i < SLICES; i++) good = encrypt_many(end, room, size, count, &samples[i]);
     free(room);
-    if (good) row("encrypt", suite, size, "MB/s", (double)size * 1000 / median(values, SLICES));
-    if (!good) snprintf(why, sizeof(why), "encrypt: %#lx", (unsigned long)engine_status());
+    if (good)
+        record_row("encrypt", suite, size, samples);
+    else
+        snprintf(why, sizeof(why), "encrypt: %#lx", (unsigned long)engine_status());
     return good;
 }
 
-/* The records of a batch lie one behind the other; where each begins is known before the clock runs. */
-static bool measure_decrypt(struct pair *pair, const struct suite *suite, size_t size, unsigned batch)
+/* What the peer said, one record behind the other, and where each begins: known before the clock runs. */
+static bool make_batch(struct peer *peer, const uint8_t *text, size_t size, unsigned batch,
+                       struct bytes *records)
 {
-    struct bytes *said = peer_output(pair->peer), plain, *records = calloc(batch, sizeof(*records));
-    uint8_t *text = calloc(1, size);
-    double values[BATCHES];
-    bool good = true;
-    unsigned i, k;
+    struct bytes *said = peer_output(peer);
+    unsigned i;
 
-    for (i = 0; good && i < BATCHES; i++)
+    said->size = 0;
+    for (i = 0; i < batch; i++)
     {
-        uint64_t began;
+        size_t before = said->size;
 
-        said->size = 0;
-        for (k = 0; good && k < batch; k++)
-        {
-            size_t before = said->size;
-
-            good = peer_seal(pair->peer, text, size);
-            records[k].data = said->data + before;
-            records[k].size = said->size - before;
-        }
-        began = clock_now();
-        for (k = 0; good && k < batch; k++) good = engine_decrypt(pair->end, records[k], &plain);
-        values[i] = (double)(clock_now() - began) / ticks_per_ns / batch;
-        good = good && plain.size == size;
+        if (!peer_seal(peer, text, size)) return false;
+        records[i] = (struct bytes){ said->data + before, said->size - before };
     }
     said->size = 0;
-    free(records);
+    return true;
+}
+
+/* Every record of a batch is read, whether it counts or not: the next one's number follows its. */
+static bool measure_decrypt(struct pair *pair, const struct suite *suite, size_t size, unsigned batch)
+{
+    static struct bytes records[BATCH_MAX];
+    uint8_t *text = calloc(1, size);
+    struct sample samples[SLICES], sample;
+    unsigned used = batch, count = 4, tried = 0, taken = 0;
+    bool good = true;
+
+    while (good && (taken < SLICES || used < batch))
+    {
+        unsigned now;
+
+        if (used == batch)
+        {
+            good = make_batch(pair->peer, text, size, batch, records);
+            used = 0;
+        }
+        now = count < batch - used ? count : batch - used;
+        good = good && decrypt_many(pair->end, records + used, now, &sample);
+        used += now;
+        /* The first two only say how many go into a slice. */
+        if (tried++ < 2)
+            count = slice_of(sample.ns, batch);
+        else if (now == count && taken < SLICES)
+            samples[taken++] = sample;
+    }
     free(text);
-    if (good) row("decrypt", suite, size, "MB/s", (double)size * 1000 / median(values, BATCHES));
-    if (!good) snprintf(why, sizeof(why), "decrypt: %#lx", (unsigned long)engine_status());
+    if (good)
+        record_row("decrypt", suite, size, samples);
+    else
+        snprintf(why, sizeof(why), "decrypt: %#lx", (unsigned long)engine_status());
     return good;
 }
 
@@ -321,12 +424,13 @@ static void measure_records(const struct suite *suite)
 
 /* One, and what the engine spent on it. `resumed` says what it has to be. */
 static bool handshake(const struct suite *suite, struct credential *credential, unsigned use, bool resumed,
-                      double *ns)
+                      struct sample *sample)
 {
     struct pair pair;
     struct bytes left;
     bool good;
 
+    *sample = sample_begin();
     clock_spent = 0;
     good = pair_open(&pair, credential, suite, use);
     if (good)
@@ -345,13 +449,14 @@ static bool handshake(const struct suite *suite, struct credential *credential, 
         clock_spent = spent;
     }
     pair_close(&pair);
-    *ns = (double)clock_spent / ticks_per_ns;
+    sample->ns = (double)clock_spent / ticks_per_ns;
     return good;
 }
 
 static void measure_handshakes(const char *what, const struct suite *suite, unsigned use)
 {
-    double values[HANDSHAKES_MAX], began = wall_ns();
+    static struct sample samples[HANDSHAKES_MAX];
+    double began = wall_ns();
     bool resume = use & USE_RESUME, good = true;
     struct credential *credential = engine_credential(suite, use, why);
     unsigned count = 0;
@@ -363,15 +468,19 @@ static void measure_handshakes(const char *what, const struct suite *suite, unsi
     }
     peer_forget();
     /* The first gives what the second resumes; the second is not counted either. */
-    good = handshake(suite, credential, use, false, &values[0]) &&
-           handshake(suite, credential, use, resume, &values[0]);
+    good = handshake(suite, credential, use, false, &samples[0]) &&
+           handshake(suite, credential, use, resume, &samples[0]);
     while (good && count < HANDSHAKES_MAX && (count < HANDSHAKES_MIN || wall_ns() - began < HANDSHAKES_NS))
     {
-        good = handshake(suite, credential, use, resume, &values[count]);
+        good = handshake(suite, credential, use, resume, &samples[count]);
         count++;
     }
     if (good)
-        row(what, suite, 0, "/s", 1e9 / median(values, count));
+    {
+        struct sample middle = median(samples, count);
+
+        row(what, suite, 0, "/s", 1e9 / middle.ns, middle.machine);
+    }
     else
         no_row(what, suite);
     engine_forget(credential);
@@ -439,8 +548,8 @@ static void measure_memory(const struct suite *suite)
     used = private_bytes();
     if (good)
     {
-        row("memory-idle", suite, 0, "KiB", (idle - before) / CONTEXTS / 1024);
-        row("memory-used", suite, 0, "KiB", (used - idle) / CONTEXTS / 1024);
+        row("memory-idle", suite, 0, "KiB", (idle - before) / CONTEXTS / 1024, 0);
+        row("memory-used", suite, 0, "KiB", (used - idle) / CONTEXTS / 1024, 0);
     }
     else
         no_row("memory-idle", suite);
@@ -476,16 +585,16 @@ static int list(void)
 
 int main(int argc, char **argv)
 {
-    const char *engine, *job = argc > 2 ? argv[2] : "", *suite = argc > 3 ? argv[3] : NULL;
+    const char *engine, *job = argc > 1 ? argv[1] : "", *suite = argc > 2 ? argv[2] : NULL;
     unsigned i, k;
 
+    pki_folder = getenv("PKI");
     if (!strcmp(job, "list")) return list();
-    if (argc < 3 || argc > 4)
+    if (argc < 2 || argc > 3 || !pki_folder)
     {
-        fputs("usage: bench PKI list | records|handshakes|validation|memory [SUITE]\n", stderr);
+        fputs("usage: bench list | records|handshakes|validation|memory [SUITE], with PKI=FOLDER\n", stderr);
         return 2;
     }
-    pki_folder = argv[1];
     calibrate();
     peer_init();
     if (!(engine = engine_init())) return 1;

@@ -41,9 +41,9 @@ extern uint64_t clock_spent; /* in the engine's library, since it was last set t
 
 enum protocol
 {
-    TLS12,
-    TLS13,
-    DTLS12
+    PROTOCOL_TLS12,
+    PROTOCOL_TLS13,
+    PROTOCOL_DTLS12
 };
 
 struct suite

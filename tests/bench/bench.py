@@ -1,22 +1,29 @@
 #!/usr/bin/env python3
-"""Measures this Schannel, Wine's own, and as ceilings GnuTLS and OpenSSL without Wine; in turns, so that all meet the same neighbours.
+"""Measures this Schannel, Wine's own, and as ceilings GnuTLS and OpenSSL without Wine.
 
     tests/bench/bench.py [--rounds N] [--only WHAT] [--suite NAME] [--cpu N] [--wine 8|10]
+    tests/bench/bench.py --tables       prints the tables of the last run again
 
-WHAT: records, handshakes, validation, memory, start or curl. Writes build/bench/bench.csv and prints tables in Markdown.
+WHAT is records, handshakes, validation, memory, start or curl. All take turns suite by suite, in several rounds, pinned to one
+processor: what else this machine does meets all of them alike. A figure is the median of the rounds, each of which is the median of many
+short slices (bench.c), with the least and the most that a round gave. Rounds do not count in which the machine itself was slower than it
+can be (bench.c times a loop of known work), as long as a third is left. Writes build/bench/bench.csv, every single value to
+build/bench/raw.csv, and tests/bench/throughput.svg; prints tables for the README.
 """
 
 import argparse
 import csv
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 import pki  # noqa: E402
 import run  # noqa: E402
 
@@ -24,6 +31,8 @@ import run  # noqa: E402
 run.WORK = run.BUILD / "bench"
 run.PKI = run.WORK / "pki"
 WORK, PKI = run.WORK, run.PKI
+CSV = WORK / "bench.csv"
+RAW = WORK / "raw.csv"
 
 # What is off unless asked for by name is measured too; the order is of no importance.
 FUNCTIONS = ("TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256,TLS_CHACHA20_POLY1305_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,"
@@ -31,131 +40,370 @@ FUNCTIONS = ("TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256,TLS_CHACHA20_POLY130
              "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
 
+STARTS = 5  # cold starts a round
+SLOW = 1.07  # times what the machine can do: a round that does not count
 
-class Bench:
-    """A Wine that is measured: with our DLL, or with what it came with."""
+# --- who is measured ----------------------------------------------------------------------------------------------
+
+
+class Pinned:
+    """A Wine whose processes, its server among them, share one processor."""
 
     roots = ("root.pem",)
+    cpu = 0
+
+    def enter(self):
+        return ["taskset", "-c", str(self.cpu), *super().enter()]
+
+    def prepare(self, ours):
+        self.ours = ours
+        self.prefix = WORK / f"prefix{self.version}-{'ours' if ours else 'own'}"
+        self.make_prefix()
+        if ours:
+            self.run("wine", "reg", "add", POLICY, "/v", "Functions", "/t", "REG_SZ", "/d", FUNCTIONS, "/f")
+        return self
 
     def drop_in(self, arch):
         if self.ours:
             super().drop_in(arch)
 
-    def name_it(self, ours):
-        self.ours = ours
-        self.prefix = WORK / f"prefix{self.version}-{'ours' if ours else 'own'}"
-        return self
-
-    def make_prefix(self):
-        super().make_prefix()
-        if self.ours:
-            self.run("wine", "reg", "add", POLICY, "/v", "Functions", "/t", "REG_SZ", "/d", FUNCTIONS, "/f")
-
-    def measure(self, cpu, arch, *args, **env):
-        return self.run("taskset", "-c", str(cpu), "wine", run.BUILD / arch / "bench/bench.exe", PKI, *args, timeout=500, **env)
+    def close(self):
+        super().close()
+        self.run("wineserver", "-w", timeout=30)
 
 
-class HostBench(Bench, run.Wine):
+class HostWine(Pinned, run.Wine):
     pass
 
 
-class RootBench(Bench, run.RootWine):
+class Wine10(Pinned, run.RootWine):
     pass
 
 
-class Subject:
-    """One implementation: who runs the program, and what the columns call it."""
+class Schannel:
+    """One Schannel in one Wine, for one architecture."""
 
-    def __init__(self, implementation, wine, arch, measure):
-        self.implementation, self.wine, self.arch, self.measure = implementation, wine, arch, measure
+    def __init__(self, wine, arch):
+        self.wine, self.arch = wine, arch
+        self.name = ("ours" if wine.ours else "built-in", f"Wine {wine.version}", arch)
+        self.what = ("records", "handshakes", "validation", "memory", "start", "curl")
+        # An empty file has GnuTLS fall back to its own defaults: the built-in has no TLS 1.3 in its list otherwise.
+        self.env = {} if wine.ours else {"GNUTLS_SYSTEM_PRIORITY_FILE": WORK / "empty"}
 
-    def __str__(self):
-        return f"{self.implementation} {self.wine} {self.arch}".replace("  ", " ")
+    def bench(self, what, suite):
+        program, args = ("start", ()) if what == "start" else ("bench", (what, suite))
+        code, output = self.wine.run("wine", run.BUILD / self.arch / f"bench/{program}.exe", *args, timeout=300, **self.env)
+        if program == "bench" and f"engine,Schannel {self.name[0]}" not in output:
+            raise RuntimeError(f"{' '.join(self.name)}: not the Schannel it should be: {code} {output[:300]}")
+        return output
+
+    def curl(self, url, *options):
+        return self.wine.run("wine", run.BUILD / self.arch / "programs/curl.exe", *options, "-o", "NUL", url, timeout=300)[1]
 
 
-def subjects_of(wine, cpu, empty):
-    for arch in wine.arches:
-        # An empty file has GnuTLS fall back to its own defaults: Wine 10's list of protocols has no TLS 1.3 otherwise.
-        env = {} if wine.ours else {"GNUTLS_SYSTEM_PRIORITY_FILE": str(empty)}
-        yield Subject("ours" if wine.ours else "built-in", f"Wine {wine.version}", arch,
-                      lambda *args, arch=arch: wine.measure(cpu, arch, *args, **env))
+class Native:
+    """GnuTLS or OpenSSL without Wine, of this Debian or of the one in Wine 10's root."""
+
+    def __init__(self, engine, where, cpu):
+        self.command = ["taskset", "-c", str(cpu), *where]
+        self.engine = run.BUILD / "bench" / engine
+        found = re.search(r"engine,(\S+) (\S+)", self.bench("none", "none"))
+        self.name = (found[1] + " " + found[2], "", "x86_64")
+        self.what = ("records", "handshakes", "memory", *(["curl"] if engine == "openssl" and not where else []))
+
+    def bench(self, what, suite):
+        return self.run(self.engine, what, suite)
+
+    def run(self, *args):
+        done = subprocess.run([*self.command, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+                              env={**{k: v for k, v in os.environ.items() if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")}, "PKI": str(PKI)})
+        return done.stdout.decode(errors="replace")
+
+    def curl(self, url, *options):
+        return self.run("curl", *options, "-o", "/dev/null", url)
 
 
 def find_subjects(args):
-    empty = WORK / "empty"
-    empty.write_text("")
-    subjects, wines = [], []
-    for found in run.find_wines(args.wine):
-        kind = RootBench if isinstance(found, run.RootWine) else HostBench
+    """Who is measured, in the order of the tables; and the Wines, which have to be closed."""
+    Pinned.cpu = args.cpu
+    (WORK / "empty").write_text("")
+    wines = []
+    for found in reversed(run.find_wines(args.wine)):
+        kind = Wine10 if isinstance(found, run.RootWine) else HostWine
         for ours in (False, True):
-            wine = kind(found.version, found.arches).name_it(ours)
-            wine.make_prefix()
-            wines.append(wine)
-            subjects += subjects_of(wine, args.cpu, empty)
+            wines.append(kind(found.version, found.arches).prepare(ours))
+    subjects = [Schannel(wine, arch) for wine in wines for arch in wine.arches]
+    roots = [[]]
+    if any(isinstance(wine, Wine10) for wine in wines):
+        roots.append([str(run.TOP / "tests/wine10-root.sh"), str(run.BUILD / "trixie"), "run"])
+    subjects += [Native(engine, root, args.cpu) for engine in ("gnutls", "openssl") for root in roots]
     return subjects, wines
 
 
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
+class Results:
+    """{(what, suite, size, unit): {subject's name: [(value, ns of the known work)]}}, and for what is not there {(what, suite, why): names}"""
+
+    def __init__(self):
+        self.rows, self.missing = {}, {}
+
+    def add(self, subject, what, suite, size, unit, value, machine=0.0):
+        self.rows.setdefault((what, suite, size, unit), {}).setdefault(subject.name, []).append((value, machine))
+
+    def lacks(self, subject, what, suite, why):
+        names = self.missing.setdefault((what, suite, why), [])
+        if subject.name not in names:
+            names.append(subject.name)
+
+    def take(self, subject, what, suite, output):
+        """Lines of bench.c. A program that printed none of them has failed."""
+        seen = 0
+        for line in output.splitlines():
+            fields = line.split(",", 6)
+            if fields[0] == "row":
+                self.add(subject, fields[1], fields[2], int(fields[3]), fields[4], float(fields[5]), float(fields[6]))
+            elif fields[0] == "none":
+                self.lacks(subject, fields[1], fields[2], ",".join(fields[5:]))
+            seen += fields[0] in ("row", "none")
+        if not seen:
+            raise RuntimeError(f"{' '.join(subject.name)}: {what} {suite}: {output[-500:]}")
+
+    def counted(self):
+        """The rows with the values that count; and how many do not, of how many."""
+        rows, aside, total, best = {}, 0, 0, {}
+        for by_name in self.rows.values():
+            for name, values in by_name.items():
+                best[name] = min([best.get(name, 1e9), *(machine for _, machine in values if machine)])
+        for key, by_name in self.rows.items():
+            for name, values in by_name.items():
+                values = sorted(values, key=lambda pair: pair[1])
+                kept = [value for i, (value, machine) in enumerate(values) if 3 * i < len(values) or machine <= SLOW * best[name]]
+                rows.setdefault(key, {})[name] = kept
+                aside, total = aside + len(values) - len(kept), total + len(values)
+        return rows, aside, total
+
+
+def suites_of(what):
+    printed = subprocess.run([run.BUILD / "bench/gnutls", "list"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    suites = re.findall(rf"^suite,{what},(.*)$", printed, re.M)
+    if what == "memory":  # once for each protocol
+        return [suite for suite in suites if suite.endswith("-aes128gcm")]
+    if what == "validation":
+        return [suite for suite in suites if suite.endswith("-p256")]
+    return suites or [""]
+
+
+def cold_starts(subject, results):
+    for _ in range(STARTS):
+        results.take(subject, "start", "", subject.bench("start", ""))
+
+
+def curl_server():
+    """nginx with a file of 1 GiB, on the processor that curl is not on."""
+    (WORK / "www").mkdir(exist_ok=True)
+    (WORK / "peers.log").write_bytes(b"")
+    run.big_file()
+    run.nginx_server("NGINX")
+    run.wait_for_peers()
+
+
+VERSIONS = {"tls12": ["--tls-max", "1.2"], "tls13": ["--tlsv1.3"]}
+
+
+def curl_fetch(subject, results, suite):
+    """One GiB, as curl itself counts its time. -k: what is looked at is the transfer."""
+    output = subject.curl(f"https://localhost:{run.ports['NGINX']}/big", "-sS", "-k", *VERSIONS[suite], "-w", "%{http_code} %{size_download} %{speed_download}")
+    if found := re.search(rf"200 {1 << 30} (\d+)", output):
+        results.add(subject, "curl", suite, 1 << 30, "MB/s", int(found[1]) / 1e6)
+    else:
+        results.lacks(subject, "curl", suite, output.strip()[-100:])
+
+
 def measure(subjects, args):
-    """{(what, suite, size, unit): {subject: values}}, and {(what, suite): {subject: why not}}"""
-    rows, missing = {}, {}
-    for round_ in range(args.rounds):
-        for what in ("records", "handshakes", "validation"):
-            if args.only and what != args.only:
-                continue
-            for subject in subjects:
-                started = time.time()
-                code, output = subject.measure(what, *(["--only", args.suite] if args.suite else []))
-                for line in output.splitlines():
-                    fields = line.split(",", 5)
-                    if fields[0] == "row":
-                        rows.setdefault((fields[1], fields[2], int(fields[3]), fields[4]), {}).setdefault(str(subject), []).append(float(fields[5]))
-                    elif fields[0] == "none":
-                        missing.setdefault((fields[1], fields[2]), {})[str(subject)] = fields[5]
-                print(f"  ROUND   {round_ + 1} {what} {subject}: {time.time() - started:.1f} s" + (f"; ended with {code}: {output[-300:]}" if code else ""), flush=True)
-    return rows, missing
+    results = Results()
+    # Memory differs by nothing from round to round.
+    rounds = {"memory": 1, "validation": min(args.rounds, 3), "curl": min(args.rounds, 3)}
+    for what in ("records", "handshakes", "validation", "memory", "start", "curl"):
+        if args.only and what != args.only:
+            continue
+        started = time.time()
+        if what == "curl":
+            curl_server()
+        for round_ in range(rounds.get(what, args.rounds)):
+            for suite in VERSIONS if what == "curl" else suites_of(what):
+                if args.suite and args.suite not in suite:
+                    continue
+                # There and back again: nobody is always the first, or next to the same.
+                for subject in subjects[::-1] if round_ % 2 else subjects:
+                    if what not in subject.what:
+                        continue
+                    if what == "start":
+                        cold_starts(subject, results)
+                    elif what == "curl":
+                        curl_fetch(subject, results, suite)
+                    else:
+                        results.take(subject, what, suite, subject.bench(what, suite))
+            print(f"  ROUND   {what} {round_ + 1}, {time.time() - started:.0f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+    return results
 
 
-def tables(subjects, rows, missing):
-    for what in dict.fromkeys(key[0] for key in rows):
-        print(f"\n### {what}\n")
-        print("| suite | size | " + " | ".join(map(str, subjects)) + " |")
-        print("|---|---|" + "---|" * len(subjects))
-        for key in rows:
-            if key[0] != what:
-                continue
-            cells = []
-            for subject in subjects:
-                values = rows[key].get(str(subject))
-                cells.append(f"{statistics.median(values):.0f} ({min(values):.0f}–{max(values):.0f})" if values else "–")
-            print(f"| {key[1]} | {key[2] or ''} | " + " | ".join(cells) + " |")
+# --- what came of it ----------------------------------------------------------------------------------------------
+
+
+def write_csv(results):
+    rows, aside, total = results.counted()
+    with open(CSV, "w", newline="") as file, open(RAW, "w", newline="") as raw:
+        out, every = csv.writer(file), csv.writer(raw)
+        out.writerow(("implementation", "wine", "arch", "suite", "what", "size", "unit", "median", "min", "max", "runs"))
+        every.writerow(("implementation", "wine", "arch", "suite", "what", "size", "unit", "value", "machine"))
+        for (what, suite, size, unit), by_name in rows.items():
+            for name, values in by_name.items():
+                line = (*name, suite, what, size or "", unit)
+                out.writerow((*line, *(f"{value:.6g}" for value in (statistics.median(values), min(values), max(values))), len(values)))
+                every.writerows((*line, *pair) for pair in results.rows[what, suite, size, unit][name])
+    print(f"  CSV     {CSV.relative_to(run.TOP)}; {aside} of {total} values do not count: the machine was slower then")
+
+
+class Table:
+    """The figures of bench.csv: what is not there is None."""
+
+    def __init__(self):
+        self.figures, self.names = {}, []
+        with open(CSV, newline="") as file:
+            for line in csv.DictReader(file):
+                name = (line["implementation"], line["wine"], line["arch"])
+                if name not in self.names:
+                    self.names.append(name)
+                size = int(line["size"] or 0)
+                self.figures[line["what"], line["suite"], size, name] = tuple(float(line[key]) for key in ("median", "min", "max"))
+
+    def get(self, what, suite, size, name):
+        found = self.figures.get((what, suite, size, name))
+        return found and found[0]
+
+    def rows_of(self, *whats):
+        return list(dict.fromkeys(key[:3] for key in self.figures if key[0] in whats))
+
+    def engine(self, prefix):
+        """The newest library of that name that was measured."""
+        return max((name for name in self.names if name[0].startswith(prefix)), default=(prefix, "", ""), key=lambda name: [int(n) for n in re.findall(r"\d+", name[0])])
+
+
+def number(value):
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def ratio(ours, theirs):
+    return f"**{ours / theirs:.2f}**" if ours and theirs else "–"
+
+
+def markdown(head, rows):
+    print("| " + " | ".join(head) + " |")
+    print("|---" * len(head) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
     print()
-    for (what, suite), why in missing.items():
-        for subject, reason in why.items():
-            print(f"  NONE    {what} {suite} {subject}: {reason}")
+
+
+def size_name(size):
+    return f"{size} B" if size < 1024 else f"{size // 1024} KiB"
+
+
+OURS64, OURS32 = ("ours", "Wine 10", "x86_64"), ("ours", "Wine 10", "i686")
+THEIRS64, THEIRS32 = ("built-in", "Wine 10", "x86_64"), ("built-in", "Wine 10", "i686")
+
+
+def comparison(table, whats, label, first):
+    """Ours against Wine 10's own in both architectures, and the ceilings."""
+    gnutls, openssl = table.engine("GnuTLS"), table.engine("OpenSSL")
+    head = [first, "Wine 10, 64 bit", "ours", "ratio", "Wine 10, 32 bit", "ours", "ratio", f"{gnutls[0]}, native", f"{openssl[0]}, native"]
+    rows = []
+    for what, suite, size in table.rows_of(*whats):
+        cells = [table.get(what, suite, size, name) for name in (THEIRS64, OURS64, THEIRS32, OURS32, gnutls, openssl)]
+        rows.append([label(what, suite, size), number(cells[0]), number(cells[1]), ratio(cells[1], cells[0]), number(cells[2]), number(cells[3]), ratio(cells[3], cells[2]),
+                     number(cells[4]), number(cells[5])])
+    if rows:
+        markdown(head, rows)
+
+
+def everything(table, whats):
+    """Each figure with its spread, for whoever wants it."""
+    keys = table.rows_of(*whats)
+    names = [name for name in table.names if any((*key, name) in table.figures for key in keys)]
+    rows = []
+    for key in keys:
+        cells = (table.figures.get((*key, name)) for name in names)
+        rows.append([key[0], key[1] or "–", size_name(key[2]) if key[2] else "–", *(f"{number(cell[0])} ({number(cell[1])}–{number(cell[2])})" if cell else "–" for cell in cells)])
+    if rows:
+        markdown(["what", "suite", "size", *(" ".join(name).replace("  ", " ") for name in names)], rows)
+
+
+def print_tables():
+    table = Table()
+    print("\n## In short\n")
+    print("Records, MB/s:\n")
+    comparison(table, ("encrypt", "decrypt"), lambda what, suite, size: f"{suite}, {what} {size_name(size)}", "records")
+    print("Handshakes a second, this side's time alone:\n")
+    comparison(table, ("client", "client-resumed", "server", "server-resumed", "client-validated"), lambda what, suite, size: f"{suite}, {what.replace('-', ', ')}", "handshakes")
+    print("Memory of a connection, KiB:\n")
+    comparison(table, ("memory-idle", "memory-used"), lambda what, suite, size: f"{suite}, {what[7:]}", "memory")
+    print("From the process's creation to its ClientHello, ms (less is better):\n")
+    comparison(table, ("start-main", "start-secur32", "start-hello", "start"), lambda what, suite, size: what, "cold start")
+    print("A file of 1 GiB with curl, MB/s:\n")
+    comparison(table, ("curl",), lambda what, suite, size: suite, "curl")
+    print("## All figures, with the least and the most of a round\n")
+    for whats in (("encrypt",), ("decrypt",), ("client", "client-resumed", "client-validated"), ("server", "server-resumed"), ("memory-idle", "memory-used"),
+                  ("start-main", "start-secur32", "start-hello", "start"), ("curl",)):
+        everything(table, whats)
+    return table
+
+
+def plot(table):
+    """tests/bench/throughput.svg, and a PNG to look at, of AES-128-GCM."""
+    suite = "tls12-aes128gcm"
+    lines = {"ours": OURS64, "own": THEIRS64, "ours32": OURS32, "own32": THEIRS32, "gnutls": table.engine("GnuTLS"), "openssl": table.engine("OpenSSL")}
+    if not table.get("encrypt", suite, 64, OURS64):
+        return
+    for what in ("encrypt", "decrypt"):
+        with open(WORK / f"{what}.dat", "w") as data:
+            for size in (64, 1024, 4096, 16384):
+                data.write(" ".join([str(size), *(str(table.get(what, suite, size, name) or "nan") for name in lines.values())]) + "\n")
+    for kind, output in ("svg", HERE / "throughput.svg"), ("png", WORK / "throughput.png"):
+        subprocess.run(["gnuplot", "-e", f"kind='{kind}'; output='{output}'; folder='{WORK}'; gnutls='{lines['gnutls'][0]}'; openssl='{lines['openssl'][0]}'", HERE / "throughput.gp"], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="records, handshakes, validation, memory, start or curl")
+    parser.add_argument("--only", choices=("records", "handshakes", "validation", "memory", "start", "curl"))
     parser.add_argument("--suite", help="suites with this in their name")
     parser.add_argument("--cpu", type=int, default=(os.cpu_count() or 1) - 1, help="the processor all of it is pinned to")
     parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
+    parser.add_argument("--tables", action="store_true", help="print the last run's tables again")
     args = parser.parse_args()
 
+    if args.tables:
+        plot(print_tables())
+        return 0
     WORK.mkdir(parents=True, exist_ok=True)
     pki.make(PKI, 9)
-    pki.Maker(PKI).pfx("ecdsa")
-    subjects, wines = find_subjects(args)
+    wines = []
     try:
-        rows, missing = measure(subjects, args)
-        tables(subjects, rows, missing)
+        subjects, wines = find_subjects(args)
+        results = measure(subjects, args)
     finally:
         for wine in wines:
             wine.close()
+        run.stop_peers()
+    write_csv(results)
+    plot(print_tables())
+    for (what, suite, why), names in results.missing.items():
+        print(f"  NONE    {what} {suite}: {why}: {', '.join(' '.join(name).strip() for name in names)}")
+    return 0
 
 
 if __name__ == "__main__":

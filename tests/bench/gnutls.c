@@ -53,7 +53,8 @@ struct credential *engine_credential(const struct suite *suite, unsigned use, ch
     snprintf(chain, sizeof(chain), "%s/%s-chain.pem", pki_folder, suite->certificate);
     snprintf(key, sizeof(key), "%s/%s.key", pki_folder, suite->certificate);
     last = gnutls_priority_init(&credential->priority, priority, NULL);
-    if (suite->protocol == DTLS12 || use & USE_VALIDATE) last = GNUTLS_E_UNIMPLEMENTED_FEATURE; /* here */
+    if (suite->protocol == PROTOCOL_DTLS12 || use & USE_VALIDATE)
+        last = GNUTLS_E_UNIMPLEMENTED_FEATURE; /* here */
     if (last >= 0 && use & USE_SERVER)
         last =
             gnutls_certificate_set_x509_key_file(credential->certificates, chain, key, GNUTLS_X509_FMT_PEM);

@@ -49,15 +49,15 @@ static int keep(SSL *tls, SSL_SESSION *session)
 
 static bool configure(SSL_CTX *context, const struct suite *suite, unsigned use)
 {
-    int version = suite->protocol == TLS13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    int version = suite->protocol == PROTOCOL_TLS13 ? TLS1_3_VERSION : TLS1_2_VERSION;
     char chain[512], key[512];
 
     if (!SSL_CTX_set_min_proto_version(context, version) ||
         !SSL_CTX_set_max_proto_version(context, version) ||
         !SSL_CTX_set1_groups_list(context, suite->openssl_group))
         return false;
-    if (suite->protocol == TLS13 ? !SSL_CTX_set_ciphersuites(context, suite->openssl)
-                                 : !SSL_CTX_set_cipher_list(context, suite->openssl))
+    if (suite->protocol == PROTOCOL_TLS13 ? !SSL_CTX_set_ciphersuites(context, suite->openssl)
+                                          : !SSL_CTX_set_cipher_list(context, suite->openssl))
         return false;
     if (!(use & USE_RESUME))
     {
@@ -84,7 +84,8 @@ struct credential *engine_credential(const struct suite *suite, unsigned use, ch
     credential->use = use;
     credential->context = SSL_CTX_new(TLS_method());
     SSL_CTX_set_app_data(credential->context, credential);
-    if (suite->protocol != DTLS12 && !(use & USE_VALIDATE) && configure(credential->context, suite, use))
+    if (suite->protocol != PROTOCOL_DTLS12 && !(use & USE_VALIDATE) &&
+        configure(credential->context, suite, use))
         return credential;
     snprintf(why, 128, "not measured, or %s", ERR_reason_error_string(ERR_peek_last_error()));
     engine_forget(credential);

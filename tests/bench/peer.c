@@ -108,7 +108,7 @@ struct peer *peer_open(const struct suite *suite, unsigned use, char why[128])
     int error;
 
     peer->server = !(use & USE_SERVER);
-    peer->datagrams = suite->protocol == DTLS12;
+    peer->datagrams = suite->protocol == PROTOCOL_DTLS12;
     peer->in = malloc(IN_MAX);
     peer->out.data = malloc(OUT_MAX);
     flags |= peer->server ? GNUTLS_SERVER : GNUTLS_CLIENT;

@@ -1,14 +1,9 @@
 /*
  * The engine that is Schannel: whichever secur32 finds in this prefix.
  */
-#include "windows_sspi.h"
+#include "sides.h"
 #include "bench.h"
 #include <stdio.h>
-
-#define CLIENT_FLAGS                                                                                         \
-    (ISC_REQ_SEQUENCE_DETECT | ISC_REQ_REPLAY_DETECT | ISC_REQ_CONFIDENTIALITY | ISC_REQ_ALLOCATE_MEMORY)
-#define SERVER_FLAGS                                                                                         \
-    (ASC_REQ_SEQUENCE_DETECT | ASC_REQ_REPLAY_DETECT | ASC_REQ_CONFIDENTIALITY | ASC_REQ_ALLOCATE_MEMORY)
 
 struct credential
 {
@@ -26,24 +21,12 @@ struct end
     SecPkgContext_StreamSizes sizes;
 };
 
-static const SecurityFunctionTableW *sspi;
 static SECURITY_STATUS last;
 
-/* Wine's own Schannel is in secur32; ours is the schannel.dll that secur32 loads when it is first asked for
- * it. */
 const char *engine_init(void)
 {
-    PSecurityFunctionTableW(WINAPI * init)(void) =
-        (void *)GetProcAddress(LoadLibraryA("secur32.dll"), "InitSecurityInterfaceW");
-    SecPkgInfoW *info = NULL;
-
-    if (!init || !(sspi = init()) || sspi->QuerySecurityPackageInfoW((WCHAR *)UNISP_NAME_W, &info))
-    {
-        puts("secur32 has no Schannel");
-        return NULL;
-    }
-    sspi->FreeContextBuffer(info);
-    return GetModuleHandleA("schannel.dll") ? "schannel.dll" : "secur32.dll";
+    if (!sspi_load()) return NULL;
+    return sspi_is_ours() ? "Schannel ours" : "Schannel built-in";
 }
 
 long engine_status(void)
@@ -53,58 +36,9 @@ long engine_status(void)
 
 /* --- credentials ---------------------------------------------------------------------------------------- */
 
-/* The leaf of a PFX file. Exportable, for TLS 1.3; persisted, because Wine's own Schannel looks for the key
- * in the registry. */
-static PCCERT_CONTEXT certificate_of(const char *name)
-{
-    char path[512];
-    CRYPT_DATA_BLOB blob = { 0, NULL };
-    PCCERT_CONTEXT certificate = NULL;
-    HCERTSTORE store = NULL;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s.pfx", pki_folder, name);
-    if (!(file = fopen(path, "rb"))) return NULL;
-    blob.pbData = malloc(65536);
-    blob.cbData = (DWORD)fread(blob.pbData, 1, 65536, file);
-    fclose(file);
-    if ((store = PFXImportCertStore(&blob, L"secret", CRYPT_EXPORTABLE)))
-        certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_SUBJECT_STR_W,
-                                                 L"localhost", NULL);
-    free(blob.pbData);
-    return certificate;
-}
-
-static SECURITY_STATUS acquire_with(struct credential *credential, void *structure)
-{
-    return sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W,
-                                           credential->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND,
-                                           NULL, structure, NULL, NULL, &credential->handle, NULL);
-}
-
-/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. Wine's
- * own has no TLS 1.3 for servers that ask for it, but has it, if at all, for those that ask for nothing. */
-static SECURITY_STATUS acquire(struct credential *credential, DWORD protocols, DWORD flags)
-{
-    SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
-                          .grbitEnabledProtocols = protocols,
-                          .cCreds = credential->certificate ? 1 : 0,
-                          .paCred = &credential->certificate,
-                          .dwFlags = flags };
-    TLS_PARAMETERS parameters = { .grbitDisabledProtocols = ~protocols };
-    SCH_CREDENTIALS new = { .dwVersion = SCH_CREDENTIALS_VERSION,
-                            .cCreds = credential->certificate ? 1 : 0,
-                            .paCred = &credential->certificate,
-                            .dwFlags = flags,
-                            .cTlsParameters = 1,
-                            .pTlsParameters = &parameters };
-
-    if (!(protocols & (SP_PROT_TLS1_3_CLIENT | SP_PROT_TLS1_3_SERVER))) return acquire_with(credential, &old);
-    if (!acquire_with(credential, &new)) return SEC_E_OK;
-    old.grbitEnabledProtocols = 0;
-    return acquire_with(credential, &old);
-}
-
+/* The older structure for TLS 1.2, as all Schannels know it; TLS 1.3 is asked for with the newer one. A
+ * server's key is exportable, for TLS 1.3, and persisted, because Wine's own Schannel looks for it in the
+ * registry. */
 struct credential *engine_credential(const struct suite *suite, unsigned use, char why[128])
 {
     static const DWORD protocols[][2] = { { SP_PROT_TLS1_2_CLIENT, SP_PROT_TLS1_2_SERVER },
@@ -115,21 +49,24 @@ struct credential *engine_credential(const struct suite *suite, unsigned use, ch
 
     credential->server = use & USE_SERVER;
     credential->flags = credential->server ? SERVER_FLAGS : CLIENT_FLAGS;
-    if (credential->server && use & USE_RESUME) credential->flags |= ASC_REQ_SESSION_TICKET;
-    if (suite->protocol == DTLS12)
+    if (suite->protocol == PROTOCOL_DTLS12)
         credential->flags |= credential->server ? ASC_REQ_DATAGRAM : ISC_REQ_DATAGRAM;
+    if (!credential->server)
+        last = client_credential(protocols[suite->protocol][0], suite->protocol == PROTOCOL_TLS13,
+                                 flags | SCH_CRED_NO_DEFAULT_CREDS, NULL, 0, &credential->handle);
     else
-        credential->flags |= credential->server ? ASC_REQ_STREAM : ISC_REQ_STREAM;
-    if (credential->server && !(credential->certificate = certificate_of(suite->certificate)))
     {
-        snprintf(why, 128, "%s.pfx cannot be imported: %#lx", suite->certificate, GetLastError());
-        free(credential);
-        return NULL;
+        if (use & USE_RESUME) credential->flags |= ASC_REQ_SESSION_TICKET;
+        credential->certificate = pfx_certificate(suite->certificate, CRYPT_EXPORTABLE);
+        last = credential->certificate ? acquire_server(&credential->handle, protocols[suite->protocol][1], 0,
+                                                        &credential->certificate, 1)
+                                       : SEC_E_NO_CREDENTIALS;
     }
-    last = acquire(credential, protocols[suite->protocol][credential->server],
-                   credential->server ? 0 : flags | SCH_CRED_NO_DEFAULT_CREDS);
     if (!last) return credential;
-    snprintf(why, 128, "AcquireCredentialsHandle %#lx", (unsigned long)last);
+    snprintf(why, 128,
+             credential->server && !credential->certificate ? "Wine imports no such key"
+                                                            : "AcquireCredentialsHandle %#lx",
+             (unsigned long)last);
     CertFreeCertificateContext(credential->certificate);
     free(credential);
     return NULL;

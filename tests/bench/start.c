@@ -44,9 +44,9 @@ int main(void)
                                          NULL) != SEC_I_CONTINUE_NEEDED)
         return 1;
     said = now();
-    printf("row,start-main,,0,ms,%.4f\n", in_main - ms_of(created));
-    printf("row,start-secur32,,0,ms,%.4f\n", loaded - in_main);
-    printf("row,start-hello,,0,ms,%.4f\n", said - loaded);
-    printf("row,start,,0,ms,%.4f\n", said - ms_of(created));
+    printf("row,start-main,,0,ms,%.4f,0\n", in_main - ms_of(created));
+    printf("row,start-secur32,,0,ms,%.4f,0\n", loaded - in_main);
+    printf("row,start-hello,,0,ms,%.4f,0\n", said - loaded);
+    printf("row,start,,0,ms,%.4f,0\n", said - ms_of(created));
     return token.cbBuffer ? 0 : 1;
 }
