@@ -12,14 +12,14 @@
 
 void context_lock(struct context *context)
 {
-    AcquireSRWLockExclusive(&context->receive_lock);
-    AcquireSRWLockExclusive(&context->send_lock);
+    lock_acquire(&context->receive_lock);
+    lock_acquire(&context->send_lock);
 }
 
 void context_unlock(struct context *context)
 {
-    ReleaseSRWLockExclusive(&context->send_lock);
-    ReleaseSRWLockExclusive(&context->receive_lock);
+    lock_release(&context->send_lock);
+    lock_release(&context->receive_lock);
 }
 
 struct context *context_acquire(const SecHandle *handle)

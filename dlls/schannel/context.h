@@ -5,6 +5,7 @@
 #define SCHANNEL_CONTEXT_H
 
 #include "credentials.h"
+#include "lock.h"
 #include "object.h"
 #include "secbuf.h"
 #include "session.h"
@@ -94,7 +95,7 @@ struct context
      * receive_lock guards reading records, send_lock writing them. A call that changes anything else holds
      * both, taken in this order.
      */
-    SRWLOCK receive_lock, send_lock;
+    struct lock receive_lock, send_lock;
 
     struct credentials *credentials; /* a reference */
     struct session *session;

@@ -28,7 +28,7 @@ static SECURITY_STATUS wrap_data(struct context *context, struct record_layout *
 {
     SECURITY_STATUS status;
 
-    AcquireSRWLockExclusive(&context->send_lock);
+    lock_acquire(&context->send_lock);
     if (!(status = may_send(context)))
     {
         /* Windows does not split a message either. */
@@ -37,7 +37,7 @@ static SECURITY_STATUS wrap_data(struct context *context, struct record_layout *
         else
             status = session_seal(context->session, layout);
     }
-    ReleaseSRWLockExclusive(&context->send_lock);
+    lock_release(&context->send_lock);
     return status;
 }
 
@@ -132,13 +132,13 @@ static SECURITY_STATUS process(struct context *context, struct span record)
 {
     SECURITY_STATUS status;
 
-    AcquireSRWLockExclusive(&context->send_lock);
+    lock_acquire(&context->send_lock);
     status = session_process(context->session, record);
     if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
     if (status == SEC_I_RENEGOTIATE) keep_message(context, record);
     if (status == SEC_I_NO_RENEGOTIATION) context->requested = FALSE;
     if (FAILED(status)) context_fail(context, status);
-    ReleaseSRWLockExclusive(&context->send_lock);
+    lock_release(&context->send_lock);
     return status;
 }
 
@@ -169,14 +169,14 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
 /* What is no data, or ends the context. Needs receive_lock. */
 static SECURITY_STATUS process_datagram(struct context *context, struct span record, SECURITY_STATUS status)
 {
-    AcquireSRWLockExclusive(&context->send_lock);
+    lock_acquire(&context->send_lock);
     if (status == SEC_I_CONTINUE_NEEDED) status = session_process_datagram(context->session, record);
     if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
     if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
     if (FAILED(status) && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE &&
         status != SEC_E_UNFINISHED_CONTEXT_DELETED)
         context_fail(context, status);
-    ReleaseSRWLockExclusive(&context->send_lock);
+    lock_release(&context->send_lock);
     return status;
 }
 
@@ -188,9 +188,9 @@ static SECURITY_STATUS open_datagram(struct context *context, struct span record
     BOOL alone = session_receives_alone(context->session);
     SECURITY_STATUS status;
 
-    if (!alone) AcquireSRWLockExclusive(&context->send_lock);
+    if (!alone) lock_acquire(&context->send_lock);
     status = session_open_datagram(context->session, (uint8_t *)record.data, record.size, opened);
-    if (!alone) ReleaseSRWLockExclusive(&context->send_lock);
+    if (!alone) lock_release(&context->send_lock);
     return status;
 }
 
@@ -235,9 +235,9 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
         status = process(context, record);
     else if (FAILED(status))
     {
-        AcquireSRWLockExclusive(&context->send_lock);
+        lock_acquire(&context->send_lock);
         context_fail(context, status);
-        ReleaseSRWLockExclusive(&context->send_lock);
+        lock_release(&context->send_lock);
     }
     if (!FAILED(status)) report_layout(context, message, record.size, &opened);
     return status;
@@ -249,8 +249,8 @@ SECURITY_STATUS context_decrypt(struct context *context, SecBufferDesc *desc)
     SECURITY_STATUS status;
 
     if ((status = sealed_message_parse(desc, &message))) return status;
-    AcquireSRWLockExclusive(&context->receive_lock);
+    lock_acquire(&context->receive_lock);
     status = decrypt(context, &message);
-    ReleaseSRWLockExclusive(&context->receive_lock);
+    lock_release(&context->receive_lock);
     return status;
 }

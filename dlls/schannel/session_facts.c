@@ -23,6 +23,17 @@ static const struct
     /* clang-format on */
 };
 
+static void learn_sizes(struct session *session)
+{
+    const struct suite *suite = session->facts.suite;
+
+    if (!suite) return;
+    session->sizes = suite_record_sizes(suite, session->facts.protocol);
+    /* The second record's header, and the first one with its byte, MAC and padding. */
+    if (session_splits(session))
+        session->sizes.trailer += 2 * RECORD_HEADER_SIZE + suite->hash->bits / 8u + 2u * suite->cipher->block;
+}
+
 void session_learn_facts(struct session *session)
 {
     struct session_facts *facts = &session->facts;
@@ -51,6 +62,7 @@ void session_learn_facts(struct session *session)
     facts->resumed = gnutls_session_is_resumed(session->tls) != 0;
     facts->maximum_message = (ULONG)min(gnutls_record_get_max_size(session->tls), RECORD_DATA_MAX);
     if (!facts->suite) ERR("suite %s has no row\n", name ? name : "(none)");
+    learn_sizes(session);
 }
 
 const struct session_facts *session_facts(const struct session *session)
@@ -60,13 +72,7 @@ const struct session_facts *session_facts(const struct session *session)
 
 struct record_sizes session_record_sizes(const struct session *session)
 {
-    const struct suite *suite = session->facts.suite;
-    struct record_sizes sizes = suite_record_sizes(suite, session->facts.protocol);
-
-    /* The second record's header, and the first one with its byte, MAC and padding. */
-    if (session_splits(session))
-        sizes.trailer += 2 * RECORD_HEADER_SIZE + suite->hash->bits / 8u + 2u * suite->cipher->block;
-    return sizes;
+    return session->sizes;
 }
 
 BOOL session_splits(const struct session *session)

@@ -39,6 +39,7 @@ struct session
     struct bytes output;
     struct bytes interleaved; /* plaintext */
     struct protection sending, receiving;
+    struct record_sizes sizes;
 
     SECURITY_STATUS (*verify)(void *owner);
     SECURITY_STATUS(*choose)
