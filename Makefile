@@ -85,13 +85,17 @@ timeless = for at in 136 216; do head -c 4 /dev/zero | dd of=$(1) bs=1 seek=$$at
 
 BENCH = bench peer # the loops and the peer, for any engine
 
+# What a connection may not need: crypt32 alone costs 9 ms of a program's start under Wine. (user32 is libgcrypt's, for
+# random numbers that nobody asks of it.)
+DELAYED = crypt32 bcrypt ncrypt ws2_32 user32
+
 # One architecture: its prefix, its objects, its DLL.
 define arch_rules
 $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
 $(1)_CC    = $(1)-w64-mingw32-gcc
 $(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
              -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -MMD -MP
-$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error -lws2_32 -lcrypt32 -lncrypt -lbcrypt -ladvapi32 -lsynchronization \
+$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error -Lbuild/$(1)/delay $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
              -static-libgcc
 $(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
 
@@ -106,6 +110,14 @@ build/$(1)/%.o: %.c Makefile | build/$(1)/.deps
 	@echo "  CC      $(1) $$<"
 	@$$($(1)_CC) $$($(1)_FLAGS) -c -o $$@ $$<
 
+# Import libraries that load their DLL when the first of its functions is called. GNU's dlltool names them as mingw-w64's
+# import library does; the underscore is 32-bit C's own.
+build/$(1)/delay/lib%.a: Makefile | build/.host
+	@mkdir -p $$(@D)
+	@{ printf 'LIBRARY $$*.dll\nEXPORTS\n'; $(1)-w64-mingw32-nm "$$$$($(1)-w64-mingw32-gcc -print-file-name=lib$$*.a)" 2>/dev/null | \
+	    sed -n 's/.* I __imp_$(if $(filter i686,$(1)),_)//p'; } >$$(@D)/$$*.def
+	@$(1)-w64-mingw32-dlltool --kill-at --input-def $$(@D)/$$*.def --output-delaylib $$@
+
 build/$(1)/schannel.def: schannel.spec
 	@mkdir -p $$(@D)
 	winebuild -b $(1)-w64-mingw32 --kill-at --def --export $$< --output $$@
@@ -119,9 +131,9 @@ build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 
 # Symbols go to a file of their own; what is shipped has none. binutils' objcopy and strip put the time of day into a
 # PE file whatever they are told: TimeDateStamp and CheckSum are zeroed, so the same sources make the same bytes.
-build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
+build/$(1)/schannel.dll: $$($(1)_OBJS) $$(DELAYED:%=build/$(1)/delay/lib%.a) build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
 	@echo "  LINK    $$@"
-	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps,$$^) $$($(1)_LIBS)
+	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps %.a,$$^) $$($(1)_LIBS)
 	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full $$@.debug && $$(call timeless,$$@.debug)
 	@$(1)-w64-mingw32-strip --strip-all -o $$@.full $$@.full
 	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=$$@.debug $$@.full $$@ && $$(call timeless,$$@)
@@ -170,7 +182,7 @@ $$(WINETESTS:%=build/$(1)/winetest/%.exe): build/$(1)/winetest/%.exe: build/wine
 	    build/wine/tests/dlls/$$(subst -,/tests/,$$*).c build/$(1)/winetest/libdebug.a -lsecur32 -lcrypt32 -ladvapi32 -lws2_32 \
 	    -lwinhttp -lwininet -lole32 -loleaut32 -luuid -luser32 -lshell32 -lntdll -static-libgcc
 
-build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
+build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS) | $$(DELAYED:%=build/$(1)/delay/lib%.a)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
 # The benchmark: Schannel as a program sees it, and GnuTLS as its peer.

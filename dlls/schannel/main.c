@@ -4,14 +4,23 @@
 #include "windows_sspi.h"
 #include "log.h"
 #include "protection.h"
+#include <delayimp.h>
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved);
+
+/* What is loaded when it is first needed (Makefile: DELAYED) comes from the system's folder alone. */
+static FARPROC WINAPI load_library(unsigned notification, DelayLoadInfo *info)
+{
+    if (notification != dliNotePreLoadLibrary) return NULL;
+    return (FARPROC)(void *)LoadLibraryExA(info->szDll, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+}
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
 {
     if (reason == DLL_PROCESS_ATTACH)
     {
         DisableThreadLibraryCalls(instance);
+        __pfnDliNotifyHook2 = load_library;
         log_open();
     }
     /* Not when the process ends: other threads were stopped wherever they were. */
