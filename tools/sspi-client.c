@@ -9,6 +9,8 @@
 
 #define CLIENT_PROTOCOLS 0xaaaaaaaau /* of the SP_PROT_* bits */
 #define NO_LENGTH        (~0ull)     /* the answer did not say how long it is */
+#define LINES_MAX        4
+#define TEXT_MAX         4096
 
 struct options
 {
@@ -25,6 +27,9 @@ struct options
     BOOL insecure;                   /* --insecure: no validation */
     BOOL quiet;                      /* --quiet: one line */
     BOOL reconnect;                  /* --reconnect: and once more */
+    BOOL weak;                       /* --weak: weak suites as well */
+    const WCHAR *lines[LINES_MAX];   /* --send: instead of a request */
+    unsigned line_count;
 };
 
 struct connection
@@ -46,21 +51,24 @@ static struct options options;
 
 static int usage(void)
 {
-    fputs("usage: sspi-client [options] https://HOST[:PORT][/PATH]\n"
-          "\n"
-          "  --protocols LIST   ssl3,tls1.0,tls1.1,tls1.2,tls1.3 (default: what the system enables)\n"
-          "  --alpn LIST        application protocols to offer, such as h2,http/1.1\n"
-          "  --name NAME        the name the certificate has to be for (default: HOST)\n"
-          "  --output FILE      write the answer's body there\n"
-          "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
-          "  --password TEXT    of that file\n"
-          "  --chunk BYTES      receive no more than that at once\n"
-          "  --reconnect        fetch it a second time, over a new connection that may resume the first\n"
-          "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
-          "  --direct           load schannel.dll itself instead of going through secur32\n"
-          "  --insecure         accept any certificate\n"
-          "  --quiet            say it in one line\n",
-          stderr);
+    fputs(
+        "usage: sspi-client [options] https://HOST[:PORT][/PATH]\n"
+        "\n"
+        "  --protocols LIST   ssl3,tls1.0,tls1.1,tls1.2,tls1.3 (default: what the system enables)\n"
+        "  --alpn LIST        application protocols to offer, such as h2,http/1.1\n"
+        "  --name NAME        the name the certificate has to be for (default: HOST)\n"
+        "  --output FILE      write the answer's body there\n"
+        "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
+        "  --password TEXT    of that file\n"
+        "  --chunk BYTES      receive no more than that at once\n"
+        "  --reconnect        fetch it a second time, over a new connection that may resume the first\n"
+        "  --send TEXT        send a line, not a request, and show what comes back; up to four, one by one\n"
+        "  --weak             use weak suites, too, where the registry names them\n"
+        "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
+        "  --direct           load schannel.dll itself instead of going through secur32\n"
+        "  --insecure         accept any certificate\n"
+        "  --quiet            say it in one line\n",
+        stderr);
     return 2;
 }
 
@@ -113,6 +121,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.quiet = TRUE;
         else if (!wcscmp(argv[i], L"--reconnect"))
             options.reconnect = TRUE;
+        else if (!wcscmp(argv[i], L"--weak"))
+            options.weak = TRUE;
         else if (argv[i][0] != '-')
             return i + 1 == argc && parse_url(argv[i]);
         else if (!value)
@@ -127,6 +137,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.password = argv[++i];
         else if (!wcscmp(argv[i], L"--chunk"))
             options.chunk = wcstoul(argv[++i], NULL, 10);
+        else if (!wcscmp(argv[i], L"--send") && options.line_count < LINES_MAX)
+            options.lines[options.line_count++] = argv[++i];
         else if (!wcscmp(argv[i], L"--protocols"))
         {
             if (!(options.protocols = sample_protocols(argv[++i]) & CLIENT_PROTOCOLS)) return FALSE;
@@ -163,7 +175,7 @@ static SOCKET connect_to(const WCHAR *host, const WCHAR *port)
 
 static SECURITY_STATUS acquire(struct connection *connection)
 {
-    DWORD flags = SCH_CRED_NO_DEFAULT_CREDS | SCH_USE_STRONG_CRYPTO |
+    DWORD flags = SCH_CRED_NO_DEFAULT_CREDS | (options.weak ? 0 : SCH_USE_STRONG_CRYPTO) |
                   (options.insecure ? SCH_CRED_MANUAL_CRED_VALIDATION : SCH_CRED_AUTO_CRED_VALIDATION);
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
                           .grbitEnabledProtocols = options.protocols,
@@ -366,35 +378,38 @@ static void print_negotiated(struct connection *connection)
 
 /* --- data ----------------------------------------------------------------------------------------------- */
 
-static SECURITY_STATUS send_request(struct connection *connection)
+static SECURITY_STATUS send_text(struct connection *connection, const char *text, size_t size)
 {
     const SecPkgContext_StreamSizes *sizes = &connection->sizes;
     SecBuffer buffers[4];
     SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
-    SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
+    SECURITY_STATUS status;
     char *memory;
-    int size;
 
-    if (!(memory = malloc(sizes->cbHeader + 4096 + sizes->cbTrailer))) return status;
-    size =
-        snprintf(memory + sizes->cbHeader, 4096,
-                 "GET %ls HTTP/1.1\r\nHost: %ls:%ls\r\nUser-Agent: sspi-client\r\nConnection: close\r\n\r\n",
-                 options.path, options.host, options.port);
-    if (size < 0 || size >= 4096)
-    {
-        free(memory);
-        return SEC_E_INVALID_PARAMETER;
-    }
+    if (!(memory = malloc(sizes->cbHeader + size + sizes->cbTrailer))) return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(memory + sizes->cbHeader, text, size);
     buffers[0] = (SecBuffer){ sizes->cbHeader, SECBUFFER_STREAM_HEADER, memory };
     buffers[1] = (SecBuffer){ (ULONG)size, SECBUFFER_DATA, memory + sizes->cbHeader };
     buffers[2] = (SecBuffer){ sizes->cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes->cbHeader + size };
     buffers[3] = (SecBuffer){ 0, SECBUFFER_EMPTY, NULL };
     status = connection->sspi->EncryptMessage(&connection->context, 0, &desc, 0);
     if (!status && !sample_send(&connection->stream, memory,
-                                buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer))
+                                (size_t)buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer))
         status = SEC_E_INTERNAL_ERROR;
     free(memory);
     return status;
+}
+
+static SECURITY_STATUS send_request(struct connection *connection)
+{
+    char text[TEXT_MAX];
+    int size =
+        snprintf(text, sizeof(text),
+                 "GET %ls HTTP/1.1\r\nHost: %ls:%ls\r\nUser-Agent: sspi-client\r\nConnection: close\r\n\r\n",
+                 options.path, options.host, options.port);
+
+    if (size < 0 || size >= TEXT_MAX) return SEC_E_INVALID_PARAMETER;
+    return send_text(connection, text, (size_t)size);
 }
 
 /* The head of the answer, however it is cut; what is behind it is body. */
@@ -471,6 +486,36 @@ static SECURITY_STATUS receive_answer(struct connection *connection, FILE *file)
     return status == SEC_I_CONTEXT_EXPIRED || status == SEC_E_INCOMPLETE_MESSAGE ? SEC_E_OK : status;
 }
 
+/* --send: a line, what comes back, the next line. */
+static SECURITY_STATUS converse(struct connection *connection)
+{
+    static struct head none = { .complete = TRUE };
+    char text[TEXT_MAX];
+    unsigned i;
+
+    for (i = 0; i < options.line_count; i++)
+    {
+        int size = snprintf(text, sizeof(text), "%ls\n", options.lines[i]);
+        ULONG64 before = connection->body;
+        SECURITY_STATUS status;
+
+        if (size < 0 || size >= TEXT_MAX) return SEC_E_INVALID_PARAMETER;
+        if ((status = send_text(connection, text, (size_t)size))) return status;
+        do
+        {
+            status = open_records(connection, &none, stdout);
+        } while (status == SEC_E_INCOMPLETE_MESSAGE && connection->body == before &&
+                 sample_receive(&connection->stream));
+        if (status != SEC_E_INCOMPLETE_MESSAGE) return status;
+        if (connection->body == before)
+        {
+            fputs("no answer\n", stderr);
+            return SEC_E_ILLEGAL_MESSAGE;
+        }
+    }
+    return SEC_E_OK;
+}
+
 static void shut_down(struct connection *connection)
 {
     DWORD token = SCHANNEL_SHUTDOWN;
@@ -497,6 +542,13 @@ static int fetch(struct connection *connection, FILE *file)
                                                        &connection->sizes);
     if (status) return sample_fail("STREAM_SIZES", status);
     print_negotiated(connection);
+    if (options.line_count)
+    {
+        putchar('\n');
+        if ((status = converse(connection))) return sample_fail("the conversation", status);
+        shut_down(connection);
+        return 0;
+    }
 
     QueryPerformanceFrequency(&frequency);
     QueryPerformanceCounter(&start);

@@ -11,6 +11,7 @@
 #define PEERS_MAX        64
 #define PATIENCE         1000 /* milliseconds before a flight is said again; doubled each time */
 #define TRIES            6
+#define LINES_MAX        4
 #define SRTP_KEYS_SIZE   60 /* bytes: two keys of 16 and two salts of 14 (RFC 5764, 4.2) */
 #define CLIENT_PROTOCOLS 0xaaaaaaaau
 
@@ -21,17 +22,19 @@ static struct
     BOOL insecure;   /* --insecure: do not validate the server */
     BOOL ask;        /* --ask: for a client's certificate */
     BOOL keys;       /* --srtp-keys: print them */
+    BOOL reconnect;  /* --reconnect: and once more */
     DWORD protocols; /* --protocols */
     WORD mtu;        /* --mtu */
     DWORD loss;      /* --loss: of 100 datagrams, as many are not sent */
     const WCHAR *host;
     unsigned short port;
     const WCHAR *password;
-    const WCHAR *line;       /* --send */
+    const WCHAR *lines[LINES_MAX]; /* --send */
+    unsigned line_count;
     struct sample_alpn alpn; /* --alpn */
     BYTE srtp[2 + 2 * 8];    /* SEC_SRTP_PROTECTION_PROFILES */
     PCCERT_CONTEXT certificate;
-} options = { .port = 4433, .line = L"hello" };
+} options = { .port = 4433 };
 
 static const SecurityFunctionTableW *sspi;
 static CredHandle credential;
@@ -41,6 +44,7 @@ static SOCKET sock;
 struct peer
 {
     BOOL used, has_context, done;
+    unsigned agreements; /* handshakes that came to their end */
     struct sockaddr_in address;
     CtxtHandle context;
     DWORD patience, deadline; /* by GetTickCount */
@@ -60,7 +64,8 @@ static int usage(void)
           "  --srtp-keys        print the keys that are exported for SRTP\n"
           "  --ask              ask the client for a certificate\n"
           "  --insecure         do not validate the server's certificate\n"
-          "  --send TEXT        what the client sends (default: hello)\n"
+          "  --send TEXT        what the client sends (default: hello); up to four, one by one\n"
+          "  --reconnect        all of it a second time, over a new connection that may resume the first\n"
           "  --loss PERCENT     throw so many of one's own datagrams away\n"
           "  --direct           load schannel.dll itself instead of going through secur32\n",
           stderr);
@@ -194,7 +199,11 @@ static BOOL shake(struct peer *peer, const BYTE *datagram, DWORD size)
     if (status == SEC_E_OK)
     {
         peer->done = TRUE;
-        if (!was_done) print_agreement(peer);
+        if (!was_done)
+        {
+            peer->agreements++;
+            print_agreement(peer);
+        }
         return TRUE;
     }
     if (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE) return TRUE;
@@ -239,6 +248,11 @@ static BOOL open_datagram(struct peer *peer, BYTE *datagram, DWORD size, SecBuff
     {
         shake(peer, copy, size); /* the peer has not heard our last flight */
         status = SEC_E_OK;
+    }
+    else if (status == SEC_I_RENEGOTIATE) /* the server wants another handshake */
+    {
+        peer->done = FALSE;
+        status = shake(peer, NULL, 0) ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
     }
     else if (status == SEC_E_OK && buffers[1].BufferType == SECBUFFER_DATA)
         *data = buffers[1];
@@ -333,47 +347,67 @@ static __attribute__((noreturn)) void serve(void)
     }
 }
 
-static int converse(void)
+/* The handshake, or another one. */
+static BOOL agree(struct peer *peer)
 {
     static BYTE datagram[DATAGRAM_MAX];
-    struct peer peer = { .used = TRUE, .patience = PATIENCE };
-    char line[1024];
-    DWORD size;
-    unsigned tries;
 
-    peer.address.sin_family = AF_INET;
-    peer.address.sin_port = htons(options.port);
-    peer.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    WideCharToMultiByte(CP_UTF8, 0, options.line, -1, line, sizeof(line) - 1, NULL, NULL);
-    strcat(line, "\n");
-    if (!shake(&peer, NULL, 0)) return 1;
-    while (!peer.done)
+    while (!peer->done)
     {
-        LONG left = (LONG)(peer.deadline - GetTickCount());
+        LONG left = (LONG)(peer->deadline - GetTickCount());
         struct sockaddr_in from;
+        DWORD size = wait_for_datagram(datagram, &from, left > 0 ? (DWORD)left : 0);
 
-        size = wait_for_datagram(datagram, &from, left > 0 ? (DWORD)left : 0);
-        if (!(size ? shake(&peer, datagram, size) : lose_patience(&peer))) return 1;
+        if (!(size ? shake(peer, datagram, size) : lose_patience(peer))) return FALSE;
     }
+    return TRUE;
+}
+
+/* Sends a line until an answer comes, and shows that. Another handshake is an answer, too, unless it was the
+ * last line: servers that have no more to say would be told again. */
+static BOOL exchange(struct peer *peer, const WCHAR *text, BOOL last)
+{
+    unsigned tries, agreements = peer->agreements;
+    static BYTE datagram[DATAGRAM_MAX];
+    char line[1024];
+
+    if (!WideCharToMultiByte(CP_UTF8, 0, text, -1, line, sizeof(line) - 1, NULL, NULL)) return FALSE;
+    strcat(line, "\n");
     for (tries = 0; tries < 5; tries++)
     {
         struct sockaddr_in from;
         SecBuffer data = { 0 };
+        DWORD size;
 
-        if (!seal(&peer, line, (DWORD)strlen(line))) return 1;
-        while ((size = wait_for_datagram(datagram, &from, PATIENCE)))
+        if (!seal(peer, line, (DWORD)strlen(line))) return FALSE;
+        while (!data.cbBuffer && (size = wait_for_datagram(datagram, &from, PATIENCE)))
         {
-            if (!open_datagram(&peer, datagram, size, &data)) return 1;
-            if (data.cbBuffer) break;
+            if (!open_datagram(peer, datagram, size, &data) || !agree(peer)) return FALSE;
+            if (!last && peer->agreements != agreements) return TRUE;
         }
         if (!data.cbBuffer) continue;
         printf("%.*s", (int)data.cbBuffer, (char *)data.pvBuffer);
-        say_goodbye(&peer);
-        forget(&peer);
-        return 0;
+        return TRUE;
     }
     fputs("nobody answered\n", stderr);
-    return 1;
+    return FALSE;
+}
+
+static int converse(void)
+{
+    struct peer peer = { .used = TRUE, .patience = PATIENCE };
+    unsigned i;
+    BOOL good;
+
+    peer.address.sin_family = AF_INET;
+    peer.address.sin_port = htons(options.port);
+    peer.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    good = shake(&peer, NULL, 0) && agree(&peer);
+    for (i = 0; good && i < options.line_count; i++)
+        good = exchange(&peer, options.lines[i], i + 1 == options.line_count);
+    if (good) say_goodbye(&peer);
+    forget(&peer);
+    return good ? 0 : 1;
 }
 
 static BOOL open_socket(void)
@@ -459,6 +493,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.ask = TRUE;
         else if (!wcscmp(argv[i], L"--srtp-keys"))
             options.keys = TRUE;
+        else if (!wcscmp(argv[i], L"--reconnect"))
+            options.reconnect = TRUE;
         else if (argv[i][0] != '-')
         {
             if (count == 3) return FALSE;
@@ -471,8 +507,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
             i++;
             if (!wcscmp(argv[i - 1], L"--password"))
                 options.password = value;
-            else if (!wcscmp(argv[i - 1], L"--send"))
-                options.line = value;
+            else if (!wcscmp(argv[i - 1], L"--send") && options.line_count < LINES_MAX)
+                options.lines[options.line_count++] = value;
             else if (!wcscmp(argv[i - 1], L"--mtu"))
                 options.mtu = (WORD)_wtoi(value);
             else if (!wcscmp(argv[i - 1], L"--loss"))
@@ -485,6 +521,7 @@ static BOOL parse_options(int argc, WCHAR **argv)
         }
     }
     if (count < 2) return FALSE;
+    if (!options.line_count) options.lines[options.line_count++] = L"hello";
     if (!options.listen) options.host = rest[0];
     options.port = (unsigned short)_wtoi(rest[options.listen ? 0 : 1]);
     if (options.listen ? count == 2 : count == 3)
@@ -495,9 +532,14 @@ static BOOL parse_options(int argc, WCHAR **argv)
 int wmain(int argc, WCHAR **argv);
 int wmain(int argc, WCHAR **argv)
 {
+    int result;
+
     if (!parse_options(argc, argv)) return usage();
     if (!(sspi = sample_open(options.direct)) || !acquire() || !open_socket()) return 1;
     srand(GetTickCount());
     if (options.listen) serve();
-    return converse();
+    result = converse();
+    if (result || !options.reconnect) return result;
+    closesocket(sock);
+    return open_socket() ? converse() : 1;
 }

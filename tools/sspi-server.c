@@ -26,6 +26,7 @@ static struct
     BOOL no_resumption;      /* --no-resumption */
     BOOL legacy;             /* --legacy: SCHANNEL_CRED, as older programs */
     BOOL direct;             /* --direct: schannel.dll itself, without secur32 */
+    BOOL weak;               /* --weak: weak suites as well */
     BOOL quiet;              /* --quiet: no line for each connection */
     PCCERT_CONTEXT certificates[CERTIFICATES_MAX];
     DWORD certificate_count;
@@ -66,6 +67,7 @@ static int usage(void)
           "  --chunk BYTES      receive no more than that at once\n"
           "  --legacy           acquire with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
           "  --direct           load schannel.dll itself instead of going through secur32\n"
+          "  --weak             use weak suites, too, where the registry names them\n"
           "  --quiet            no line for each connection\n",
           stderr);
     return 2;
@@ -85,6 +87,7 @@ static const struct
     { L"--no-resumption", &options.no_resumption },
     { L"--legacy", &options.legacy },
     { L"--direct", &options.direct },
+    { L"--weak", &options.weak },
     { L"--quiet", &options.quiet },
 };
 
@@ -144,7 +147,8 @@ static BOOL parse_options(int argc, WCHAR **argv)
 /* One credential for all connections. */
 static SECURITY_STATUS acquire(void)
 {
-    DWORD flags = SCH_USE_STRONG_CRYPTO | (options.no_resumption ? SCH_CRED_DISABLE_RECONNECTS : 0);
+    DWORD flags = (options.weak ? 0 : SCH_USE_STRONG_CRYPTO) |
+                  (options.no_resumption ? SCH_CRED_DISABLE_RECONNECTS : 0);
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
                           .grbitEnabledProtocols = options.protocols,
                           .cCreds = options.certificate_count,
