@@ -768,20 +768,23 @@ static void test_a_clients_certificate(void)
 {
     PCCERT_CONTEXT mine = pfx_certificate("client", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE), seen = NULL;
     struct party client, server;
-    unsigned with;
+    unsigned way;
 
-    for (with = 0; with < 2; with++)
+    for (way = 0; way < 4; way++)
     {
-        party_open(&client, FALSE, CLIENT_DTLS12, 0, with ? &mine : NULL);
-        party_open(&server, TRUE, SERVER_DTLS12, 0, &server_certificate);
+        BOOL with = way & 1, old = way & 2;
+
+        party_open(&client, FALSE, old ? SP_PROT_DTLS1_0_CLIENT : CLIENT_DTLS12, 0, with ? &mine : NULL);
+        party_open(&server, TRUE, old ? SP_PROT_DTLS1_0_SERVER : SERVER_DTLS12, 0, &server_certificate);
         server.requirements |= ASC_REQ_MUTUAL_AUTH;
         must_shake(&client, &server);
         ok_status(sspi->QueryContextAttributesW(&server.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen),
                   with ? SEC_E_OK : SEC_E_NO_CREDENTIALS);
-        if (with)
+        if (seen)
         {
             ok(CertCompareCertificate(X509_ASN_ENCODING, seen->pCertInfo, mine->pCertInfo), "another\n");
             CertFreeCertificateContext(seen);
+            seen = NULL;
         }
         party_close(&client);
         party_close(&server);

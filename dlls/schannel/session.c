@@ -233,6 +233,14 @@ static unsigned common_schemes(const struct session *session, enum signature_sch
     return count;
 }
 
+/* Whether a peer says which schemes it takes: since TLS 1.2 and DTLS 1.2. GnuTLS counts DTLS behind TLS. */
+static BOOL schemes_are_named(gnutls_session_t tls)
+{
+    gnutls_protocol_t version = gnutls_protocol_get_version(tls);
+
+    return version >= GNUTLS_TLS1_2 && version != GNUTLS_DTLS1_0;
+}
+
 /* Called by GnuTLS when our certificate is due (deps/patches/gnutls28-wait-for-a-client-certificate.patch).
  */
 int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
@@ -260,9 +268,8 @@ int session_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *inf
         if (info->pk_algos[i] == GNUTLS_PK_RSA || info->pk_algos[i] == GNUTLS_PK_RSA_PSS) request.rsa = TRUE;
         if (info->pk_algos[i] == GNUTLS_PK_ECDSA) request.ecdsa = TRUE;
     }
-    /* TLS 1.2 and a peer that takes no scheme of ours: an empty list would mean any. */
-    if (!request.scheme_count && gnutls_protocol_get_version(tls) >= GNUTLS_TLS1_2)
-        request.rsa = request.ecdsa = FALSE;
+    /* A peer that takes no scheme of ours: an empty list would mean any. */
+    if (!request.scheme_count && schemes_are_named(tls)) request.rsa = request.ecdsa = FALSE;
 
     if (session->choose(session->owner, &request, &identity) == SEC_I_INCOMPLETE_CREDENTIALS)
     {
