@@ -1,260 +1,291 @@
 #!/usr/bin/env python3
-"""Who gets on with whom: every protocol and suite both sides know, in both roles, with the certificates there are, and what can be done beside a plain exchange.
+"""Who gets on with whom: every protocol and suite both sides know, in both roles, with the certificates there are, and all that can be done with a connection.
 
-    tests/interop.py [--wine 8|10] [--slice N/M] [--only TEXT] [--out FILE]
+    tests/interop.py [--wine 8|10] [--arch x86_64|i686] [--slice N/M] [--only TEXT] [--jobs N] [--out FILE]
+    tests/interop.py --table FILE
 
-Against OpenSSL of Debian 12, OpenSSL of trixie (in the root that Wine 10 runs in) and GnuTLS. Prints a table a peer and writes one line a cell into build/check/interop.tsv:
-wine, architecture, peer, our role, protocol, suite, certificate, what, result. A cell that cannot be says why and counts for nothing. --slice takes every Mth cell, the Nth of them
-first. The last line is "N passed, N failed, N skipped".
+Against OpenSSL of Debian 12, OpenSSL of trixie (in the root that Wine 10 runs in) and GnuTLS in both roles, against nginx and Apache as servers. Suites and curves that are off by
+default come last, with the lists of the registry that turn them on. Writes one line a cell into build/check/interop.tsv: wine, architecture, peer, our role, protocol, suite,
+certificate, what, result. A cell that cannot be says why, and counts for nothing. --slice takes a Mth of the cells, the Nth of them first; --table makes README's tables of such a file.
+The last line is "N passed, N failed, N skipped".
 """
 
 import argparse
 import collections
+import concurrent.futures
 import itertools
 import os
 import re
-import select
-import subprocess
 import sys
 import time
+import zlib
 
 import pki
 import run
+from interop_peers import CERTIFICATES, PROTOCOLS, Ours, Server, Tool, WebServers, client_command, iana, is_datagrams, kind_of_server
 
-PROTOCOLS = {"TLS 1.0": "tls1", "TLS 1.1": "tls1_1", "TLS 1.2": "tls1_2", "TLS 1.3": "tls1_3", "DTLS 1.0": "dtls1", "DTLS 1.2": "dtls1_2"}
-NAMES = {"TLS 1.0": "tls1.0", "TLS 1.1": "tls1.1", "TLS 1.2": "tls1.2", "TLS 1.3": "tls1.3", "DTLS 1.0": "dtls1.0", "DTLS 1.2": "dtls1.2"}
+Cell = collections.namedtuple("Cell", "peer role protocol suite certificate what")
+
+TOOLS, WEB = ("OpenSSL 3.0", "OpenSSL 3.5", "GnuTLS"), ("nginx", "Apache")
 OLD = ["ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA", "AES256-SHA", "AES128-SHA"]
-SUITES = {"TLS 1.3": run.SUITES["tls1_3"], "TLS 1.2": run.SUITES["tls1_2"], "DTLS 1.2": run.SUITES["tls1_2"], "TLS 1.1": OLD, "TLS 1.0": OLD, "DTLS 1.0": OLD}
-CERTIFICATES = {"RSA": "rsa", "P-256": "ecdsa", "P-384": "ecdsa384", "P-521": "ecdsa521", "Ed25519": "ed25519"}
-EXTRAS = ("client certificate", "resumption", "ALPN", "renegotiation", "KeyUpdate")
-COMMANDS = {"renegotiation": b"R\n", "KeyUpdate": b"K\n"}  # of s_server and s_client
+SUITES = {"TLS 1.0": OLD, "TLS 1.1": OLD, "TLS 1.2": run.SUITES["tls1_2"], "TLS 1.3": run.SUITES["tls1_3"], "DTLS 1.0": OLD, "DTLS 1.2": run.SUITES["tls1_2"]}
 
-# What cannot be, and why.
-HELD = "Wine's crypt32 holds no such key"
-NO_EDDSA = "Windows has no Ed25519 in TLS"
+# Off by default: the registry's list names them.
+DHE_GCM = ["DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES128-GCM-SHA256"]
+WEAK = ["TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_RC4_128_MD5", "NULL-SHA", "NULL-MD5"]
+ON_NAME_OLD = ["DHE-RSA-AES256-SHA", "DHE-RSA-AES128-SHA", *WEAK]
+ON_NAME_12 = [*DHE_GCM, *ON_NAME_OLD, "NULL-SHA256"]
+ON_NAME = {"TLS 1.0": ON_NAME_OLD, "TLS 1.1": ON_NAME_OLD, "TLS 1.2": ON_NAME_12, "TLS 1.3": ["TLS_CHACHA20_POLY1305_SHA256"], "DTLS 1.0": ON_NAME_OLD, "DTLS 1.2": ON_NAME_12}
+
+# What is done with a connection. "late certificate": the server asks for one when data has flowed already, by a new handshake or, in TLS 1.3, after the handshake.
+WHATS = ("plain", "client certificate", "resumption", "ALPN", "renegotiation", "KeyUpdate", "late certificate")
+H2 = "HTTP/2"  # of nginx and Apache: ALPN with more behind it
+COMMANDS = {"renegotiation": b"R\n", "KeyUpdate": b"K\n"}  # of s_server and s_client
+INLINE = {"renegotiation": (b"^renegotiate^\n", b"ReHandshake was completed"), "KeyUpdate": (b"^rekey^\n", b"Rekey was completed")}  # of gnutls-cli, and what it says then
+
+POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+
+
+# --- cells --------------------------------------------------------------------------------------------------------
+
+
+def certificates_for(suite):
+    return CERTIFICATES if suite.startswith("TLS_AES") else ("RSA", "P-256") if suite.startswith("TLS_CHACHA") else [c for c in CERTIFICATES if c != "RSA"] if "ECDSA" in suite else ["RSA"]
 
 
 def cells():
-    """peer, role, protocol, suite, certificate, what"""
-    for peer, role, protocol in itertools.product(("OpenSSL 3.0", "OpenSSL 3.5", "GnuTLS"), ("client", "server"), PROTOCOLS):
-        for suite in SUITES[protocol]:
-            if "ECDSA" in suite:
-                certificates = ["P-256"]
-            elif suite.startswith("TLS_"):
-                certificates = ["RSA", "P-256"]
-            else:
-                certificates = ["RSA"]
-            for certificate in certificates:
-                yield peer, role, protocol, suite, certificate, "plain"
-        for certificate in ("P-384", "P-521", "Ed25519"):
-            yield peer, role, protocol, SUITES[protocol][0], certificate, "plain"
-        suite = next(s for s in SUITES[protocol] if "ECDSA" not in s)
-        for what in EXTRAS:
-            yield peer, role, protocol, suite, "RSA", what
+    for peer, role in [*itertools.product(TOOLS, ("client", "server")), *((peer, "client") for peer in WEB)]:
+        for protocol in PROTOCOLS:
+            for suite in SUITES[protocol]:
+                for certificate, what in itertools.product(certificates_for(suite), (*WHATS, *([H2] if peer in WEB else []))):
+                    yield Cell(peer, role, protocol, suite, certificate, what)
+            for suite in ON_NAME[protocol]:
+                for certificate, what in itertools.product(certificates_for(suite), ("plain", "client certificate", "resumption")):
+                    yield Cell(peer, role, protocol, suite, certificate, what)
 
 
-def impossible(peer, role, protocol, suite, certificate, what):
-    datagrams = protocol.startswith("DTLS")
-    if peer == "OpenSSL 3.5" and not (run.BUILD / "trixie/.ready").exists():
-        return "the root folder of trixie could not be made"
-    if what in COMMANDS:
-        if (what == "KeyUpdate") != (protocol == "TLS 1.3"):
-            return "the protocol has no such thing"
-        if peer == "GnuTLS" or datagrams:
-            return "no command of the peer's tools does that"
-    if certificate == "Ed25519":
-        return NO_EDDSA
-    if role == "server" and certificate != "RSA":
-        return HELD
-    if certificate == "P-521" and peer != "GnuTLS" and protocol != "TLS 1.3":
-        return "P-521 is none of the curves that are offered, on Windows either; OpenSSL heeds that for certificates, too"
-    if datagrams and (what == "resumption" or (what == "client certificate" and role == "client")):
-        return "held by tests/sspi_dtls.c, in one process"
+def is_on_name(cell):
+    """The registry has to turn it on. P-521 is none of the curves that are offered, and OpenSSL heeds that for certificates, too, up to TLS 1.2."""
+    return cell.suite in ON_NAME[cell.protocol] or (cell.certificate == "P-521" and cell.peer != "GnuTLS" and cell.protocol != "TLS 1.3")
+
+
+def is_weak(cell):
+    return cell.suite in (*WEAK, "NULL-SHA256")
+
+
+def takes_h2(suite):
+    """RFC 9113, appendix A, leaves ephemeral keys with an AEAD."""
+    return suite.startswith("TLS_") or ("DHE" in suite and "GCM" in suite)
+
+
+def never(cell):
+    """What nobody can, whatever the peer."""
+    if cell.what == "renegotiation" and cell.protocol == "TLS 1.3" or cell.what == "KeyUpdate" and cell.protocol != "TLS 1.3":
+        return f"there is no {cell.what} in {'TLS 1.3' if cell.protocol == 'TLS 1.3' else 'anything but TLS 1.3'}"
+    if cell.certificate == "Ed25519":
+        return "Windows has no Ed25519 in TLS"
+    if cell.role == "server" and cell.certificate != "RSA":
+        return "Wine's crypt32 holds no such key"
+    if is_datagrams(cell.protocol) and "RC4" in cell.suite:
+        return "RC4 over datagrams is forbidden (RFC 6347, 4.1.2.2)"
+    if cell.role == "server" and is_datagrams(cell.protocol):
+        if cell.what == "renegotiation":
+            return "our server refuses the new handshake a client of datagrams asks for"
+        if cell.what == "late certificate":
+            return "sspi-dtls asks from the beginning only"
     return None
 
 
-# --- peers ----------------------------------------------------------------------------------------------------
+def beyond_the_peer(cell):
+    """What this peer cannot."""
+    if cell.peer == "OpenSSL 3.5" and not (run.BUILD / "trixie/.ready").exists():
+        return "the root folder of trixie could not be made"
+    if cell.peer in WEB and is_datagrams(cell.protocol):
+        return f"{cell.peer} has no DTLS"
+    if cell.peer != "GnuTLS" and cell.suite.startswith("TLS_RSA_"):
+        return "Debian's OpenSSL is built without 3DES and RC4"
+    if cell.peer == "Apache" and "NULL" in cell.suite:
+        return "Apache leaves suites without encryption out, whatever it is told"
+    if cell.peer == "nginx" and cell.what in ("renegotiation", "KeyUpdate", "late certificate"):
+        return "nginx never asks for anything after the handshake"
+    if cell.peer == "Apache" and cell.what == "KeyUpdate":
+        return "Apache never asks for one"
+    if cell.peer == "GnuTLS" and cell.role == "client":
+        if cell.what == "KeyUpdate":
+            return "gnutls-serv has no command for it"
+        if cell.what == "late certificate" and cell.protocol != "TLS 1.3":
+            return "gnutls-serv asks in TLS 1.3 only"
+    if cell.what == H2 and not takes_h2(cell.suite):
+        return "HTTP/2 forbids the suite (RFC 9113, appendix A)"
+    return None
 
 
-def gnutls_priority(protocol, suite):
-    version = {"TLS 1.0": "TLS1.0", "TLS 1.1": "TLS1.1", "TLS 1.2": "TLS1.2", "TLS 1.3": "TLS1.3", "DTLS 1.0": "DTLS1.0", "DTLS 1.2": "DTLS1.2"}[protocol]
-    cipher = "AES-256" if "AES256" in suite or "AES_256" in suite else "AES-128"
-    mode = "GCM" if "GCM" in suite else "CBC"
-    mac = "AEAD" if mode == "GCM" else {"SHA384": "SHA384", "SHA256": "SHA256"}.get(suite.rsplit("-", 1)[-1], "SHA1")
-    exchange = "ECDHE-ECDSA" if "ECDSA" in suite else "ECDHE-RSA" if "ECDHE" in suite else "RSA"
-    exchanges = "" if suite.startswith("TLS_") else f":-KX-ALL:+{exchange}"
-    return f"NORMAL:-VERS-ALL:+VERS-{version}:-CIPHER-ALL:+{cipher}-{mode}:-MAC-ALL:+{mac}{exchanges}:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1"
+def impossible(cell):
+    return never(cell) or beyond_the_peer(cell)
 
 
-def openssl(peer, *arguments):
-    command = ["openssl", *arguments]
-    return [str(run.TOP / "tests/wine10-root.sh"), str(run.BUILD / "trixie"), "run", *command] if peer == "OpenSSL 3.5" else command
+def other_suite(site):
+    """What Apache wants instead, when it wants another one in the middle of a connection."""
+    protocol, suite, _, _ = site
+    alike = [s for s in SUITES[protocol] if ("ECDSA" in s) == ("ECDSA" in suite) and s != suite]
+    return alike[0] if protocol != "TLS 1.3" else None
 
 
-def suite_options(suite):
-    return ["-ciphersuites", suite] if suite.startswith("TLS_") else ["-cipher", f"{suite}:@SECLEVEL=0"]
+# --- we are the client --------------------------------------------------------------------------------------------
 
 
-def server_command(peer, port, protocol, suite, certificate, what):
-    cert = CERTIFICATES[certificate]
-    if peer == "GnuTLS":
-        command = ["gnutls-serv", "--quiet", "--port", str(port), "--x509certfile", f"{cert}-chain.pem", "--x509keyfile", f"{cert}.key", "--priority", gnutls_priority(protocol, suite)]
-        command += ["--udp", "--echo"] if protocol.startswith("DTLS") else ["--http"]
-        command += ["--x509cafile", "clients.pem", "--require-client-cert"] if what == "client certificate" else ["--disable-client-cert"]
-        command += ["--alpn", "http/1.1"] if what == "ALPN" else []
-        return command
-    command = ["s_server", "-accept", f"127.0.0.1:{port}", *([] if what in COMMANDS else ["-quiet"]), f"-{PROTOCOLS[protocol]}", "-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem",
-               *suite_options(suite)]
-    command += [] if protocol.startswith("DTLS") or what in COMMANDS else ["-www"]
-    command += ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"] if what == "client certificate" else []
-    command += ["-alpn", "http/1.1"] if what == "ALPN" else []
-    return openssl(peer, *command)
+def client_arguments(cell, page):
+    """Our client's program, and its arguments up to the URL; page: where to put what the server says of the connection."""
+    shows = ["--cert", run.PKI / "client.pfx"] if cell.what in ("client certificate", "late certificate") else []
+    common = ["--protocols", PROTOCOLS[cell.protocol][2], "--password", "secret", *(["--reconnect"] if cell.what == "resumption" else []),
+              *(["--alpn", "h2" if cell.what == H2 else "http/1.1"] if cell.what in ("ALPN", H2) else [])]
+    if is_datagrams(cell.protocol):
+        return "sspi-dtls", [*common, "--insecure"]
+    # Whether a certificate is good has nothing to do with the rest, and crypt32 takes its time: once for each suite is enough.
+    unseen = [] if cell.what == "plain" else ["--insecure"]
+    return "sspi-client", ["--quiet", *common, *shows, *unseen, "--output", f"Z:{page}", *(["--legacy"] if cell.protocol in ("TLS 1.0", "TLS 1.1") else []), *(["--weak"] if is_weak(cell) else [])]
 
 
-def client_command(peer, port, protocol, suite, what, kept):
-    if peer == "GnuTLS":
-        command = ["gnutls-cli", "--x509cafile", "root.pem", "--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", str(port), "127.0.0.1", "--priority",
-                   gnutls_priority(protocol, suite)]
-        command += ["--udp"] if protocol.startswith("DTLS") else []
-        command += ["--x509certfile", "client-chain.pem", "--x509keyfile", "client.key"] if what == "client certificate" else []
-        command += ["--alpn", "http/1.1"] if what == "ALPN" else []
-        command += ["--resume"] if what == "resumption" else []
-        return command
-    command = ["s_client", "-connect", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol]}", "-CAfile", "root.pem", "-verify_return_error", "-servername", "localhost", *suite_options(suite)]
-    command += [] if protocol.startswith("DTLS") or what in COMMANDS else ["-ign_eof"]
-    command += ["-cert", "client.pem", "-key", "client.key", "-cert_chain", "client-rest.pem"] if what == "client certificate" else []
-    command += ["-alpn", "http/1.1"] if what == "ALPN" else []
-    if what == "resumption":
-        command += ["-sess_in" if kept.exists() else "-sess_out", str(kept)]
-    return openssl(peer, *command)
+def command_server(cell, server, client):
+    """Has the server do what the cell wants when our client has said something, and answer then."""
+    datagrams = is_datagrams(cell.protocol)
+    if not client.wait_with(server, b"hello\n" if datagrams else b"GET /"):
+        return False
+    command = b"c\n" if (cell.what, cell.protocol) == ("late certificate", "TLS 1.3") else COMMANDS.get(cell.what, b"R\n")
+    server.say(command)
+    if not client.wait_with(server, b"SSL_do_handshake -> 1"):
+        return False
+    if cell.what != "KeyUpdate" and not client.wait_with(server, b"read finished", 2):  # the answer to what it has asked
+        return False
+    server.say(b"hello yourself\n" if datagrams else b"HTTP/1.0 200 OK\r\n\r\nas it was said\r\n")
+    if not datagrams:
+        server.hang_up()  # which it notices when it has sent that
+    return True
 
 
-class Server:
-    """A peer's server, which answers a line over datagrams; or does as it is commanded before it answers a request."""
-
-    def __init__(self, command, datagrams, order=None):
-        self.process = subprocess.Popen(command, cwd=run.PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.datagrams, self.order = datagrams, order
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.output = b""
-
-    def wait(self, port):
-        if self.datagrams:
-            time.sleep(0.25)
-            return
-        for _ in range(100):
-            with open("/proc/net/tcp") as table:
-                if re.search(rf": \S+:{port:04X} \S+ 0A", table.read()):
-                    return
-            time.sleep(0.03)
-
-    def pump(self, seconds):
-        """Answers what comes for so long."""
-        end = time.time() + seconds
-        while time.time() < end:
-            select.select([self.process.stdout], [], [], 0.05)
-            new = self.process.stdout.read() or b""
-            self.output += new
-            if b"hello" in new and self.datagrams:
-                self.say(b"hello yourself\n")
-            if self.order and b"GET /" in self.output:
-                for line in self.order, b"HTTP/1.0 200 OK\r\n\r\nas it was said\r\n", b"Q\n":
-                    self.say(line)
-                    time.sleep(0.3)
-                self.order = None
-
-    def say(self, line):
-        try:
-            os.write(self.process.stdin.fileno(), line)
-        except OSError:
-            pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+def talk_to_tool(place, cell, server, page):
+    """Our client against OpenSSL's or GnuTLS's server: whether all was well on the server's side, what our client said, and the code it ended with."""
+    program, arguments = client_arguments(cell, page)
+    datagrams, commands = is_datagrams(cell.protocol), kind_of_server(cell.peer, cell.protocol, cell.what) == "commands"
+    lines = []
+    if cell.peer == "GnuTLS" and commands:
+        order = "**REAUTH**" if cell.what == "late certificate" else "**REHANDSHAKE**"
+        lines = ["--send", order, "--send", "hello"]
+    where = ["localhost", server.port] if datagrams else [f"https://localhost:{server.port}/"]
+    if datagrams and cell.what in ("client certificate", "late certificate"):
+        where.append(run.PKI / "client.pfx")
+    client = Ours(*place, program, *arguments, *lines, *where)
+    obeyed = True
+    if cell.peer != "GnuTLS" and commands:
+        obeyed = command_server(cell, server, client)
+    elif cell.peer != "GnuTLS" and datagrams:
+        for _ in range(2 if cell.what == "resumption" else 1):
+            server.answers += 1
+            if client.wait_with(server, b"hello\n", server.answers):
+                server.say(b"hello yourself\n")
+    code, output = client.result()
+    if cell.peer == "GnuTLS" and commands:
+        obeyed = "hello" in output and (b"Sending re-auth request" if cell.what == "late certificate" else b"Received hello message") in server.output
+    elif cell.what == "late certificate":
+        obeyed = obeyed and re.search(rb"depth=0 CN ?= ?client", server.output) is not None
+    return obeyed, code, output
 
 
-# --- one cell -------------------------------------------------------------------------------------------------
-
-
-def ours_as_client(wine, arch, peer, protocol, suite, certificate, what):
-    port = run.free_port()
-    datagrams = protocol.startswith("DTLS")
-    with Server(server_command(peer, port, protocol, suite, certificate, what), datagrams, COMMANDS.get(what)) as server:
-        server.wait(port)
-        if datagrams:
-            program, arguments = "sspi-dtls", ["--insecure", "--protocols", NAMES[protocol], *(["--alpn", "http/1.1"] if what == "ALPN" else []), "localhost", port]
-        else:
-            arguments = ["--quiet", *(["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []), "--protocols", NAMES[protocol]]
-            arguments += ["--cert", run.PKI / "client.pfx", "--password", "secret"] if what == "client certificate" else []
-            arguments += ["--alpn", "http/1.1"] if what == "ALPN" else []
-            arguments += ["--reconnect"] if what == "resumption" else []
-            program, arguments = "sspi-client", [*arguments, f"https://localhost:{port}/"]
-        process = subprocess.Popen(wine.command("wine", run.BUILD / arch / f"tools/{program}.exe", *arguments), env=wine.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
-        end = time.time() + 40
-        while process.poll() is None and time.time() < end:
-            server.pump(0.05)
-        process.kill()
-        output = process.stdout.read().decode(errors="replace")
-        server.pump(0.05)
-    good = process.returncode == 0 and f"{protocol} TLS_" in output
-    if what == "ALPN":
-        good = good and "alpn http/1.1" in output
-    if what == "resumption":
+def ours_as_client(place, cell, server, web):
+    page = run.WORK / f"interop-page-{'-'.join(place[1:])}-{zlib.crc32(repr(cell).encode()):08x}"
+    if cell.peer in WEB:
+        program, arguments = client_arguments(cell, page)
+        path = {"late certificate": "private/", "renegotiation": "again/"}.get(cell.what, "")
+        obeyed, (code, output) = True, Ours(*place, program, *arguments, f"https://localhost:{web.port(cell)}/{path}").result()
+    else:
+        obeyed, code, output = talk_to_tool(place, cell, server, page)
+    seen = page.read_text(errors="replace") if page.exists() else ""
+    page.unlink(missing_ok=True)
+    good = obeyed and f"{cell.protocol} {iana(cell.suite)}" in output and (code == 0 or cell.what == H2)
+    if cell.what in ("ALPN", H2):
+        good = good and f"alpn {'h2' if cell.what == H2 else 'http/1.1'}" in output
+    if cell.what == H2:
+        good = good and "no HTTP answer" in output  # it came as frames, which our client does not take apart
+    if cell.what == "resumption":
         good = good and "resumed" in output
-    if what in COMMANDS:
-        good = good and b"SSL_do_handshake -> 1" in server.output and "body 16 " in output
-    return good, output + server.output.decode(errors="replace")[-300:]
+    if cell.what == "renegotiation" and is_datagrams(cell.protocol):
+        good = good and output.count(iana(cell.suite)) == 2
+    if cell.peer in WEB and cell.what != H2:
+        suite = other_suite((cell.protocol, cell.suite, None, None)) if cell.what == "renegotiation" else cell.suite
+        good = good and f"{PROTOCOLS[cell.protocol][3]} {suite} " in seen
+        if cell.what in ("client certificate", "late certificate"):
+            good = good and "client SUCCESS CN=client" in seen
+    return good, output + seen
 
 
-def ours_as_server(port, peer, protocol, suite, what):
-    kept = run.WORK / "interop-session.pem"
+# --- we are the server --------------------------------------------------------------------------------------------
+
+
+class Servers:
+    """Ours, one for each protocol and each way to treat clients."""
+
+    def __init__(self, wine, arch, weak):
+        self.ports, self.log = {}, None
+        ways = {"page": ["--tickets", "--alpn", "http/1.1"], "asks": ["--ask"], "later": ["--later"]}
+        for protocol, (_, _, ours, _) in PROTOCOLS.items():
+            old = ["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []
+            for way, options in ways.items() if not is_datagrams(protocol) else ():
+                self.ports[protocol, way] = wine.serve(arch, *options, *old, *(["--weak"] if weak and protocol != "TLS 1.3" else []), "--protocols", ours, "rsa.pfx")[1]
+        for way, options in ("page", ["--alpn", "http/1.1"]), ("asks", ["--ask"]):
+            process, port = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", *options, "--protocols", "dtls1.0,dtls1.2", "0", "rsa.pfx")
+            self.ports["DTLS 1.0", way] = self.ports["DTLS 1.2", way] = port
+            if way == "asks":
+                self.log = process
+
+    def port(self, cell):
+        return self.ports[cell.protocol, {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
+
+
+def visit(cell, port, kept):
+    """A peer's client, once: what it said."""
+    ready = (b"Resume Handshake was completed" if cell.what == "resumption" else b"Handshake was completed") if cell.peer == "GnuTLS" else b"Verify return code"
+    with Tool(client_command(cell, port, kept)) as tool:
+        if tool.heard(ready):
+            if cell.what in COMMANDS:
+                order, done = INLINE[cell.what] if cell.peer == "GnuTLS" else (COMMANDS[cell.what], cell.what.upper().encode()[:9])
+                tool.say(order)
+                tool.heard(done)
+            tool.say(b"hello again\n" if is_datagrams(cell.protocol) else run.REQUEST)
+            if is_datagrams(cell.protocol) and tool.heard(b"hello again"):
+                if cell.peer == "GnuTLS":
+                    tool.hang_up()
+                else:
+                    tool.say(b"Q\n")
+                    tool.heard(b"close notify")  # then it would wait half a second for the end of a connection that datagrams have not
+                    return tool.text()
+        tool.finish()
+        return tool.text()
+
+
+def ours_as_server(cell, servers):
+    kept = run.WORK / f"interop-session-{zlib.crc32(repr(cell).encode()):08x}.pem"
     kept.unlink(missing_ok=True)
-    datagrams = protocol.startswith("DTLS")
-    output = ""
-    for _ in range(2 if what == "resumption" and peer != "GnuTLS" else 1):
-        process = subprocess.Popen(client_command(peer, port, protocol, suite, what, kept), cwd=run.PKI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        os.set_blocking(process.stdout.fileno(), False)
-        said, seen, end = False, b"", time.time() + 20
-        greeting = b"hello again\n" if datagrams else run.REQUEST
-        while time.time() < end and process.poll() is None:
-            select.select([process.stdout], [], [], 0.1)
-            seen += process.stdout.read() or b""
-            ready = (b"Handshake was completed" if what != "resumption" else b"Resume Handshake was completed") in seen or b"Verify return code" in seen
-            if ready and not said:
-                if what in COMMANDS:
-                    process.stdin.write(COMMANDS[what])
-                    process.stdin.flush()
-                    time.sleep(0.3)
-                process.stdin.write(greeting)
-                process.stdin.flush()
-                said = True
-            if datagrams and said and seen.count(b"hello again"):
-                break
-            if not datagrams and said and b"</html>" in seen:
-                time.sleep(0.1)
-                break
-        process.kill()
-        process.wait()
-        seen += process.stdout.read() or b""
-        output = seen.decode(errors="replace")
-    good = ("hello again" in output) if datagrams else f"{protocol} TLS_" in output
-    if what == "client certificate" and not datagrams:
-        good = good and "CN=client" in output
-    if what == "ALPN" and not datagrams:
-        good = good and "alpn http/1.1" in output
-    if what in COMMANDS:
-        good = good and {"renegotiation": "RENEGOTIATING", "KeyUpdate": "KEYUPDATE"}[what] in output
-    if what == "resumption":
-        good = good and ("resumed" in output or "Reused, TLS" in output)
-    return good, output[-1200:]
+    output = visit(cell, servers.port(cell), kept)
+    if cell.what == "resumption" and cell.peer != "GnuTLS":
+        output = visit(cell, servers.port(cell), kept)
+    kept.unlink(missing_ok=True)
+    name = f"{cell.protocol} {iana(cell.suite)}"
+    if is_datagrams(cell.protocol):
+        good = "hello again" in output and (f"Cipher is {cell.suite}" in output or cell.peer == "GnuTLS")
+        if cell.what == "client certificate":
+            good = good and any(name in line and "CN=client" in line for line in run.process_log(servers.log).splitlines())
+        if cell.what == "ALPN":
+            good = good and ("ALPN protocol: http/1.1" in output or "Application protocol: http/1.1" in output)
+    else:
+        good = name in output and ("alpn http/1.1" in output or cell.what != "ALPN") and ("CN=client trusted" in output or cell.what not in ("client certificate", "late certificate"))
+    if cell.what in COMMANDS:
+        good = good and (INLINE[cell.what][1].decode() in output if cell.peer == "GnuTLS" else {"renegotiation": output.count("depth=0") == 2, "KeyUpdate": "KEYUPDATE" in output}[cell.what])
+    if cell.what == "resumption":
+        good = good and ("This is a resumed session" in output or "Reused, TLS" in output or "Reused, DTLS" in output or "Reused, SSL" in output)
+    return good, output
 
 
-# --- all of it ------------------------------------------------------------------------------------------------
+# --- all of it ----------------------------------------------------------------------------------------------------
 
 
 def make_certificates():
@@ -262,73 +293,160 @@ def make_certificates():
     maker = pki.Maker(run.PKI)
     for name, key in ("ecdsa384", "--key-type=ecdsa --curve=secp384r1"), ("ecdsa521", "--key-type=ecdsa --curve=secp521r1"), ("ed25519", "--key-type=ed25519"):
         maker.leaf(name, key=key)
+    maker.run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", "dh2048.pem")
 
 
-def table(results):
-    for peer in dict.fromkeys(key[0] for key in results):
-        print(f"\n{peer}: passed of tried, by protocol")
-        print(f"  {'':10}{'client':>14}{'server':>14}   " + "".join(f"{what:>20}" for what in ("plain", *EXTRAS)))
-        for protocol in PROTOCOLS:
-            def count(match):
-                found = [good for (p, role, v, what), good_list in results.items() if p == peer and v == protocol and match(role, what) for good in good_list]
-                return f"{sum(found)}/{len(found)}" if found else "-"
-            print(f"  {protocol:10}{count(lambda r, w: r == 'client'):>14}{count(lambda r, w: r == 'server'):>14}   " +
-                  "".join(f"{count(lambda r, w, what=what: w == what):>20}" for what in ("plain", *EXTRAS)))
+def jobs_of(wanted):
+    """Cells that go one after the other: those that one server of a peer's serves."""
+    jobs = collections.OrderedDict()
+    for number, cell in wanted:
+        kind = kind_of_server(cell.peer, cell.protocol, cell.what)
+        shared = cell.role == "client" and cell.peer in TOOLS and kind != "commands"
+        jobs.setdefault((*cell[:5], kind) if shared else number, []).append((number, cell))
+    return list(jobs.values())
+
+
+def run_job(place, job, servers, web):
+    """The results of a job: (number of the cell, the cell, whether it passed, what was said)."""
+    results, server = [], None
+    try:
+        for number, cell in job:
+            try:
+                if cell.role == "server":
+                    results.append((number, cell, *ours_as_server(cell, servers)))
+                    continue
+                if not server and cell.peer in TOOLS:
+                    server = Server(cell, kind_of_server(cell.peer, cell.protocol, cell.what))
+                good, output = ours_as_client(place, cell, server, web)
+                results.append((number, cell, good, output + (server.text()[-600:] if server else "")))
+            except Exception as error:  # of the test itself: a failure of this cell, and of no other
+                results.append((number, cell, False, f"{type(error).__name__}: {error}"))
+    finally:
+        if server:
+            server.__exit__()
+    return results
+
+
+def turn_on(wine, on):
+    """The lists of suites and curves: everything known, those that are offered first; or none."""
+    every = [iana(suite) for suite in dict.fromkeys(s for table in (SUITES, ON_NAME) for protocol in reversed(PROTOCOLS) for s in table[protocol])]
+    for name, value in ("Functions", ",".join(every)), ("EccCurves", "curve25519,NistP256,NistP384,NistP521"):
+        wine.run("wine", "reg", *(["add", POLICY, "/v", name, "/d", value] if on else ["delete", POLICY, "/v", name]), "/f", "/reg:64")
+
+
+def run_cells(wine, arch, wanted, web, workers, report):
+    for on_name in False, True:
+        part = [(number, cell) for number, cell in wanted if is_on_name(cell) == on_name]
+        if not part:
+            continue
+        started = time.time()
+        if on_name:
+            turn_on(wine, True)
+        try:
+            servers = Servers(wine, arch, on_name)
+            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+                for future in concurrent.futures.as_completed([pool.submit(run_job, (wine, arch), job, servers, web) for job in jobs_of(part)]):
+                    for result in future.result():
+                        report(*result)
+        finally:
+            wine.end_servers()
+            if on_name:
+                turn_on(wine, False)
+        seconds = time.time() - started
+        print(f"  MATRIX  Wine {wine.version} {arch}{', turned on by name' if on_name else ''}: {len(part)} cells in {seconds:.0f} s, {seconds / len(part):.2f} s a cell", flush=True)
+
+
+def write_file(path, lines):
+    with open(path, "w") as out:
+        out.write("wine\tarchitecture\tpeer\trole\tprotocol\tsuite\tcertificate\twhat\tresult\n")
+        for line in lines:
+            out.write("\t".join(str(part) for part in line) + "\n")
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+
+def print_tables(path):
+    """README's: passed of those that can be, by protocol and by what was done; and why others cannot."""
+    with open(path) as lines:
+        rows = [dict(zip(("wine", "arch", *Cell._fields, "result"), line.rstrip("\n").split("\t"))) for line in list(lines)[1:]]
+    tried = [row for row in rows if row["result"] in ("passed", "failed")]
+    peers = [peer for peer in (*TOOLS, *WEB) if any(row["peer"] == peer for row in tried)]
+
+    def count(**match):
+        found = [row["result"] for row in tried if all(row[key] == value for key, value in match.items())]
+        return f"{found.count('passed'):,}/{len(found):,}" if found else "-"
+
+    def table(title, key, values):
+        print(f"| {title} | " + " | ".join(peers) + " |\n" + "|---" * (len(peers) + 1) + "|")
+        for value in values:
+            print(f"| {value} | " + " | ".join(", ".join(count(peer=peer, role=role, **{key: value}) for role in (("client", "server") if peer in TOOLS else ("client",))) for peer in peers) + " |")
+        print()
+
+    places = dict.fromkeys(f"Wine {row['wine']} {row['arch']}" for row in tried)
+    print(f"{sum(row['result'] == 'passed' for row in tried):,} of {len(tried):,} cells on {', '.join(places)}\n")
+    table("as client, as server", "protocol", PROTOCOLS)
+    table("as client, as server", "what", [what for what in (*WHATS, H2) if any(row["what"] == what for row in tried)])
+    reasons = collections.Counter(row["result"][12:] for row in rows if row["result"].startswith("impossible: "))
+    print("Cells that cannot be:\n\n" + "\n".join(f"- {reason}: {times:,}" for reason, times in reasons.most_common()))
 
 
 def main():
-    parser = argparse.ArgumentParser(description="interoperability with OpenSSL and GnuTLS")
+    parser = argparse.ArgumentParser(description="interoperability with OpenSSL, GnuTLS, nginx and Apache")
     parser.add_argument("--wine", choices=("8", "10"))
+    parser.add_argument("--arch", choices=("x86_64", "i686"))
     parser.add_argument("--slice", default="0/1")
     parser.add_argument("--only", default="", help="cells with that in their words, such as 'server, TLS 1.2'")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells at a time")
     parser.add_argument("--out", default=str(run.WORK / "interop.tsv"))
+    parser.add_argument("--table", help="prints README's tables of such a file, and runs nothing")
     options = parser.parse_args()
+    if options.table:
+        print_tables(options.table)
+        return 0
     first, step = (int(part) for part in options.slice.split("/"))
 
     for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"):
         os.environ.pop(name, None)
     run.WORK.mkdir(parents=True, exist_ok=True)
+    wines = run.find_wines(options.wine)
     pki.make(run.PKI, run.free_port())
     make_certificates()
-    results, lines = collections.defaultdict(list), []
-    passed = failed = skipped = 0
-    for wine in run.find_wines(options.wine):
-        wine.make_prefix()
-        for arch in wine.arches:
-            common = ["--ask", "--tickets", "--alpn", "http/1.1"]
-            servers = {version: wine.serve(arch, *common, *(["--legacy"] if old else []), "--protocols", version, "rsa.pfx")[1]
-                       for version, old in (("tls1.0", True), ("tls1.1", True), ("tls1.2", False), ("tls1.3", False))}
-            plain = {version: wine.serve(arch, "--tickets", *(["--legacy"] if version in ("tls1.0", "tls1.1") else []), "--protocols", version, "rsa.pfx")[1] for version in servers}
-            datagram = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", "--ask", "--alpn", "http/1.1", "--protocols", "dtls1.0,dtls1.2", "0", "rsa.pfx")[1]
-            for number, cell in enumerate(cells()):
-                peer, role, protocol, suite, certificate, what = cell
-                reason = impossible(*cell)
-                if reason:
-                    lines.append((wine.version, arch, *cell, f"impossible: {reason}"))
-                    skipped += 1
-                    continue
-                if number % step != first or options.only not in ", ".join(cell):
-                    continue
-                if role == "client":
-                    good, output = ours_as_client(wine, arch, peer, protocol, suite, certificate, what)
-                else:
-                    version = NAMES[protocol]
-                    port = datagram if protocol.startswith("DTLS") else servers[version] if what in ("client certificate", "ALPN") else plain[version]
-                    good, output = ours_as_server(port, peer, protocol, suite, what)
-                lines.append((wine.version, arch, *cell, "passed" if good else "failed"))
-                results[peer, role, protocol, what].append(good)
-                passed, failed = passed + good, failed + (not good)
-                if not good:
-                    print(f"  FAIL  Wine {wine.version} {arch}: {', '.join(cell)}\n" + "\n".join("          " + line for line in output.splitlines()[-12:]), flush=True)
-            wine.end_servers()
-        wine.close()
-    with open(options.out, "w") as out:
-        out.write("wine\tarchitecture\tpeer\trole\tprotocol\tsuite\tcertificate\twhat\tresult\n")
-        for line in lines:
-            out.write("\t".join(str(part) for part in line) + "\n")
-    table(results)
-    print(f"\n{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    every = list(enumerate(cells()))
+    reasons = {number: reason for number, cell in every if (reason := impossible(cell))}
+    # By a sum over its words: every Mth of so regular a list would be the same few columns of it.
+    wanted = [(n, c) for n, c in every if n not in reasons and zlib.crc32(", ".join(c).encode()) % step == first and options.only in ", ".join(c)]
+    print(f"  MATRIX  {len(every)} cells, of which {len(every) - len(reasons)} can be; {len(wanted)} of them now, {options.jobs} at a time", flush=True)
+    lines, counts, started = [], collections.Counter(), time.time()
+    web = WebServers([cell for _, cell in wanted], other_suite)
+    try:
+        for wine in wines:
+            wine.arches = [arch for arch in wine.arches if options.arch in (None, arch)]
+            if not wine.arches:
+                continue
+            wine.make_prefix()
+            for arch in wine.arches:
+                found = {}
+
+                def report(number, cell, good, output):
+                    found[number] = "passed" if good else "failed"
+                    counts[found[number]] += 1
+                    if not good:
+                        print(f"  FAIL  Wine {wine.version} {arch}: {', '.join(cell)}\n" + "\n".join("          " + line for line in output.splitlines()[-14:]), flush=True)
+
+                run_cells(wine, arch, wanted, web, options.jobs, report)
+                for number, cell in every:
+                    if number in reasons or number in found:
+                        lines.append((wine.version, arch, *cell, found.get(number) or f"impossible: {reasons[number]}"))
+                        counts["skipped"] += number in reasons
+            wine.close()
+    finally:
+        web.end()
+        write_file(options.out, lines)
+    print(f"  MATRIX  {counts['passed'] + counts['failed']} cells in {time.time() - started:.0f} s")
+    print_tables(options.out)
+    print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":
