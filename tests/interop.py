@@ -19,6 +19,7 @@ import re
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import pki
 import run
@@ -90,9 +91,9 @@ def never(cell):
         return "RC4 over datagrams is forbidden (RFC 6347, 4.1.2.2)"
     if cell.role == "server" and is_datagrams(cell.protocol):
         if cell.what == "renegotiation":
-            return "our server refuses the new handshake a client of datagrams asks for"
+            return "a server over datagrams refuses the new handshake a client asks for: it cannot be told from the end of the first, said again"
         if cell.what == "late certificate":
-            return "sspi-dtls asks from the beginning only"
+            return "a server over datagrams has no call to ask with: one without input says the last flight again"
     return None
 
 
@@ -366,10 +367,9 @@ def write_file(path, lines):
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
-def print_tables(path):
+def print_tables(paths):
     """README's: passed of those that can be, by protocol and by what was done; and why others cannot."""
-    with open(path) as lines:
-        rows = [dict(zip(("wine", "arch", *Cell._fields, "result"), line.rstrip("\n").split("\t"))) for line in list(lines)[1:]]
+    rows = [dict(zip(("wine", "arch", *Cell._fields, "result"), line.split("\t"))) for path in paths for line in Path(path).read_text().splitlines()[1:]]
     tried = [row for row in rows if row["result"] in ("passed", "failed")]
     peers = [peer for peer in (*TOOLS, *WEB) if any(row["peer"] == peer for row in tried)]
 
@@ -399,7 +399,7 @@ def main():
     parser.add_argument("--only", default="", help="cells with that in their words, such as 'server, TLS 1.2'")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells at a time")
     parser.add_argument("--out", default=str(run.WORK / "interop.tsv"))
-    parser.add_argument("--table", help="prints README's tables of such a file, and runs nothing")
+    parser.add_argument("--table", nargs="+", help="prints README's tables of such files, and runs nothing")
     options = parser.parse_args()
     if options.table:
         print_tables(options.table)
@@ -444,7 +444,7 @@ def main():
         web.end()
         write_file(options.out, lines)
     print(f"  MATRIX  {counts['passed'] + counts['failed']} cells in {time.time() - started:.0f} s")
-    print_tables(options.out)
+    print_tables([options.out])
     print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] else 0
 
