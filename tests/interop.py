@@ -343,13 +343,14 @@ def run_cells(wine, arch, wanted, web, workers, report):
         started = time.time()
         if on_name:
             turn_on(wine, True)
+        pool = concurrent.futures.ThreadPoolExecutor(workers)
         try:
             servers = Servers(wine, arch, on_name)
-            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                for future in concurrent.futures.as_completed([pool.submit(run_job, (wine, arch), job, servers, web) for job in jobs_of(part)]):
-                    for result in future.result():
-                        report(*result)
+            for future in concurrent.futures.as_completed([pool.submit(run_job, (wine, arch), job, servers, web) for job in jobs_of(part)]):
+                for result in future.result():
+                    report(*result)
         finally:
+            pool.shutdown(cancel_futures=True)  # when somebody interrupts it
             wine.end_servers()
             if on_name:
                 turn_on(wine, False)
