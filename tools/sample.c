@@ -138,6 +138,39 @@ BOOL sample_alpn(const WCHAR *list, struct sample_alpn *alpn)
     return TRUE;
 }
 
+BOOL sample_psk(const WCHAR *text, struct sample_psk *psk)
+{
+    const WCHAR *colon = wcschr(text, ':'), *digit;
+    USHORT size;
+    unsigned byte;
+    int length;
+
+    if (!colon || colon == text) return FALSE;
+    length = WideCharToMultiByte(CP_UTF8, 0, text, (int)(colon - text), (char *)psk->identity + sizeof(size),
+                                 sizeof(psk->identity) - sizeof(size), NULL, NULL);
+    if (!length) return FALSE;
+    size = (USHORT)length;
+    memcpy(psk->identity, &size, sizeof(size));
+    for (digit = colon + 1, size = 0; *digit; digit += 2, size++)
+    {
+        if (sizeof(size) + size == sizeof(psk->key) || !digit[1] || swscanf(digit, L"%2x", &byte) != 1)
+            return FALSE;
+        psk->key[sizeof(size) + size] = (BYTE)byte;
+    }
+    memcpy(psk->key, &size, sizeof(size));
+    return size != 0;
+}
+
+void sample_psk_buffers(struct sample_psk *psk, SecBuffer buffers[2])
+{
+    USHORT size;
+
+    memcpy(&size, psk->key, sizeof(size));
+    buffers[0] = (SecBuffer){ sizeof(size) + size, SECBUFFER_PRESHARED_KEY, psk->key };
+    memcpy(&size, psk->identity, sizeof(size));
+    buffers[1] = (SecBuffer){ sizeof(size) + size, SECBUFFER_PRESHARED_KEY_IDENTITY, psk->identity };
+}
+
 const WCHAR *sample_name(const CERT_NAME_BLOB *name, WCHAR text[SAMPLE_NAME_SIZE])
 {
     CertNameToStrW(X509_ASN_ENCODING, (CERT_NAME_BLOB *)name, CERT_X500_NAME_STR, text, SAMPLE_NAME_SIZE);

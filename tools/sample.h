@@ -30,6 +30,17 @@ struct sample_alpn
 };
 BOOL sample_alpn(const WCHAR *list, struct sample_alpn *alpn);
 
+/* SEC_PRESHAREDKEY and SEC_PRESHAREDKEY_IDENTITY of "IDENTITY:KEY", with the key in hexadecimal: each is its
+ * size, a USHORT, and as many bytes. */
+struct sample_psk
+{
+    BYTE key[2 + 64], identity[2 + 128];
+};
+BOOL sample_psk(const WCHAR *text, struct sample_psk *psk);
+
+/* The buffers of a first call that hands it over. */
+void sample_psk_buffers(struct sample_psk *psk, SecBuffer buffers[2]);
+
 /* The first certificate of a PFX file, with its key; the caller frees it. NULL when there is none. */
 PCCERT_CONTEXT sample_certificate(const WCHAR *path, const WCHAR *password);
 

@@ -27,8 +27,10 @@ struct options
     BOOL insecure;                   /* --insecure: no validation */
     BOOL quiet;                      /* --quiet: one line */
     BOOL reconnect;                  /* --reconnect: and once more */
-    BOOL weak;                       /* --weak: weak suites as well */
-    const WCHAR *lines[LINES_MAX];   /* --send: instead of a request */
+    struct sample_psk psk;           /* --psk */
+    BOOL with_psk;
+    BOOL weak;                     /* --weak: weak suites as well */
+    const WCHAR *lines[LINES_MAX]; /* --send: instead of a request */
     unsigned line_count;
 };
 
@@ -51,24 +53,24 @@ static struct options options;
 
 static int usage(void)
 {
-    fputs(
-        "usage: sspi-client [options] https://HOST[:PORT][/PATH]\n"
-        "\n"
-        "  --protocols LIST   ssl3,tls1.0,tls1.1,tls1.2,tls1.3 (default: what the system enables)\n"
-        "  --alpn LIST        application protocols to offer, such as h2,http/1.1\n"
-        "  --name NAME        the name the certificate has to be for (default: HOST)\n"
-        "  --output FILE      write the answer's body there\n"
-        "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
-        "  --password TEXT    of that file\n"
-        "  --chunk BYTES      receive no more than that at once\n"
-        "  --reconnect        fetch it a second time, over a new connection that may resume the first\n"
-        "  --send TEXT        send a line, not a request, and show what comes back; up to four, one by one\n"
-        "  --weak             use weak suites, too, where the registry names them\n"
-        "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
-        "  --direct           load schannel.dll itself instead of going through secur32\n"
-        "  --insecure         accept any certificate\n"
-        "  --quiet            say it in one line\n",
-        stderr);
+    fputs("usage: sspi-client [options] https://HOST[:PORT][/PATH]\n"
+          "\n"
+          "  --protocols LIST   ssl3,tls1.0,tls1.1,tls1.2,tls1.3 (default: what the system enables)\n"
+          "  --alpn LIST        application protocols to offer, such as h2,http/1.1\n"
+          "  --name NAME        the name the certificate has to be for (default: HOST)\n"
+          "  --output FILE      write the answer's body there\n"
+          "  --cert FILE        a PFX file, for servers that ask for a certificate\n"
+          "  --password TEXT    of that file\n"
+          "  --chunk BYTES      receive no more than that at once\n"
+          "  --reconnect        fetch it a second time, over a new connection that may resume the first\n"
+          "  --send TEXT        send a line, not a request, and show the answer; up to four, one by one\n"
+          "  --psk NAME:HEX     use this pre-shared key, and no certificates\n"
+          "  --weak             use weak suites, too, where the registry names them, and no encryption\n"
+          "  --legacy           ask with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
+          "  --direct           load schannel.dll itself instead of going through secur32\n"
+          "  --insecure         accept any certificate\n"
+          "  --quiet            say it in one line\n",
+          stderr);
     return 2;
 }
 
@@ -137,6 +139,10 @@ static BOOL parse_options(int argc, WCHAR **argv)
             options.password = argv[++i];
         else if (!wcscmp(argv[i], L"--chunk"))
             options.chunk = wcstoul(argv[++i], NULL, 10);
+        else if (!wcscmp(argv[i], L"--psk"))
+        {
+            if (!(options.with_psk = sample_psk(argv[++i], &options.psk))) return FALSE;
+        }
         else if (!wcscmp(argv[i], L"--send") && options.line_count < LINES_MAX)
             options.lines[options.line_count++] = argv[++i];
         else if (!wcscmp(argv[i], L"--protocols"))
@@ -175,7 +181,9 @@ static SOCKET connect_to(const WCHAR *host, const WCHAR *port)
 
 static SECURITY_STATUS acquire(struct connection *connection)
 {
-    DWORD flags = SCH_CRED_NO_DEFAULT_CREDS | (options.weak ? 0 : SCH_USE_STRONG_CRYPTO) |
+    DWORD flags = SCH_CRED_NO_DEFAULT_CREDS |
+                  (options.weak ? SCH_ALLOW_NULL_ENCRYPTION : SCH_USE_STRONG_CRYPTO) |
+                  (options.with_psk ? SCH_USE_PRESHAREDKEY_ONLY : 0) |
                   (options.insecure ? SCH_CRED_MANUAL_CRED_VALIDATION : SCH_CRED_AUTO_CRED_VALIDATION);
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
                           .grbitEnabledProtocols = options.protocols,
@@ -214,7 +222,7 @@ static SECURITY_STATUS step(struct connection *connection)
 {
     const ULONG flags = ISC_REQ_SEQUENCE_DETECT | ISC_REQ_REPLAY_DETECT | ISC_REQ_CONFIDENTIALITY |
                         ISC_REQ_STREAM | ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR;
-    SecBuffer in[2] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
+    SecBuffer in[3] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
                         { 0, SECBUFFER_EMPTY, NULL } };
     SecBuffer out[1] = { { 0, SECBUFFER_TOKEN, NULL } };
     SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, out };
@@ -224,10 +232,15 @@ static SECURITY_STATUS step(struct connection *connection)
 
     if (!connection->has_context)
     {
-        in_desc.cBuffers = options.alpn.size ? 1 : 0;
-        in[0].BufferType = SECBUFFER_APPLICATION_PROTOCOLS;
-        in[0].cbBuffer = options.alpn.size;
-        in[0].pvBuffer = options.alpn.bytes;
+        in_desc.cBuffers = 0;
+        if (options.alpn.size)
+            in[in_desc.cBuffers++] =
+                (SecBuffer){ options.alpn.size, SECBUFFER_APPLICATION_PROTOCOLS, options.alpn.bytes };
+        if (options.with_psk)
+        {
+            sample_psk_buffers(&options.psk, in + in_desc.cBuffers);
+            in_desc.cBuffers += 2;
+        }
     }
     status = connection->sspi->InitializeSecurityContextW(
         &connection->credential, connection->has_context ? &connection->context : NULL, (WCHAR *)name, flags,

@@ -26,8 +26,10 @@ static struct
     BOOL no_resumption;      /* --no-resumption */
     BOOL legacy;             /* --legacy: SCHANNEL_CRED, as older programs */
     BOOL direct;             /* --direct: schannel.dll itself, without secur32 */
-    BOOL weak;               /* --weak: weak suites as well */
-    BOOL quiet;              /* --quiet: no line for each connection */
+    struct sample_psk psk;   /* --psk */
+    BOOL with_psk;
+    BOOL weak;  /* --weak: weak suites as well */
+    BOOL quiet; /* --quiet: no line for each connection */
     PCCERT_CONTEXT certificates[CERTIFICATES_MAX];
     DWORD certificate_count;
 } options = { .port = 4433 };
@@ -53,6 +55,7 @@ struct connection
 static int usage(void)
 {
     fputs("usage: sspi-server [options] CERTIFICATE.pfx...\n"
+          "       sspi-server [options] --psk NAME:HEX\n"
           "\n"
           "  --password TEXT    of the PFX files\n"
           "  --port PORT        where to listen on 127.0.0.1 (default 4433; 0: any)\n"
@@ -67,7 +70,8 @@ static int usage(void)
           "  --chunk BYTES      receive no more than that at once\n"
           "  --legacy           acquire with SCHANNEL_CRED, as programs before Windows 10 do (no TLS 1.3)\n"
           "  --direct           load schannel.dll itself instead of going through secur32\n"
-          "  --weak             use weak suites, too, where the registry names them\n"
+          "  --psk NAME:HEX     use this pre-shared key, and no certificates\n"
+          "  --weak             use weak suites, too, where the registry names them, and no encryption\n"
           "  --quiet            no line for each connection\n",
           stderr);
     return 2;
@@ -106,6 +110,8 @@ static BOOL parse_value(const WCHAR *name, const WCHAR *value)
         options.password = value;
     else if (!wcscmp(name, L"--port"))
         options.port = (unsigned short)wcstoul(value, NULL, 10);
+    else if (!wcscmp(name, L"--psk"))
+        return options.with_psk = sample_psk(value, &options.psk);
     else if (!wcscmp(name, L"--root"))
         options.root = value;
     else if (!wcscmp(name, L"--chunk"))
@@ -141,13 +147,14 @@ static BOOL parse_options(int argc, WCHAR **argv)
         options.certificates[options.certificate_count++] = certificate;
     }
     options.ask |= options.require || options.later;
-    return i == argc && options.certificate_count;
+    return i == argc && (options.certificate_count || options.with_psk);
 }
 
 /* One credential for all connections. */
 static SECURITY_STATUS acquire(void)
 {
-    DWORD flags = (options.weak ? 0 : SCH_USE_STRONG_CRYPTO) |
+    DWORD flags = (options.weak ? SCH_ALLOW_NULL_ENCRYPTION : SCH_USE_STRONG_CRYPTO) |
+                  (options.with_psk ? SCH_USE_PRESHAREDKEY_ONLY : 0) |
                   (options.no_resumption ? SCH_CRED_DISABLE_RECONNECTS : 0);
     SCHANNEL_CRED old = { .dwVersion = SCHANNEL_CRED_VERSION,
                           .grbitEnabledProtocols = options.protocols,
@@ -184,7 +191,7 @@ static SECURITY_STATUS step(struct connection *connection)
                         ASC_REQ_STREAM | ASC_REQ_ALLOCATE_MEMORY | ASC_REQ_EXTENDED_ERROR |
                         (connection->asks ? ASC_REQ_MUTUAL_AUTH : 0) |
                         (options.tickets ? ASC_REQ_SESSION_TICKET : 0);
-    SecBuffer in[3] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
+    SecBuffer in[5] = { { connection->stream.size, SECBUFFER_TOKEN, connection->stream.received },
                         { 0, SECBUFFER_EMPTY, NULL },
                         { options.alpn.size, SECBUFFER_APPLICATION_PROTOCOLS, options.alpn.bytes } };
     SecBuffer out = { 0, SECBUFFER_TOKEN, NULL };
@@ -192,6 +199,11 @@ static SECURITY_STATUS step(struct connection *connection)
     SecBufferDesc out_desc = { SECBUFFER_VERSION, 1, &out };
     SECURITY_STATUS status;
 
+    if (options.with_psk && !connection->has_context)
+    {
+        sample_psk_buffers(&options.psk, in + in_desc.cBuffers);
+        in_desc.cBuffers += 2;
+    }
     status = sspi->AcceptSecurityContext(&credential, connection->has_context ? &connection->context : NULL,
                                          &in_desc, flags, 0, &connection->context, &out_desc,
                                          &connection->attributes, NULL);
