@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pki
 import run
-from interop_peers import CERTIFICATES, PROTOCOLS, Ours, Server, Tool, WebServers, client_command, iana, is_datagrams, kind_of_server
+from interop_peers import CERTIFICATES, PROTOCOLS, PSK_OPTION, Ours, Server, Tool, WebServers, client_command, iana, is_datagrams, kind_of_server
 
 Cell = collections.namedtuple("Cell", "peer role protocol suite certificate what")
 
@@ -44,6 +44,9 @@ H2 = "HTTP/2"  # of nginx and Apache: ALPN with more behind it
 COMMANDS = {"renegotiation": b"R\n", "KeyUpdate": b"K\n"}  # of s_server and s_client
 INLINE = {"renegotiation": (b"^renegotiate^\n", b"ReHandshake was completed"), "KeyUpdate": (b"^rekey^\n", b"Rekey was completed")}  # of gnutls-cli, and what it says then
 
+# With a pre-shared key, and no certificates: a program asks for them, and gets no others.
+PSK = ["PSK-AES256-GCM-SHA384", "PSK-AES128-GCM-SHA256", "PSK-AES256-CBC-SHA384", "PSK-AES128-CBC-SHA256", "PSK-NULL-SHA384", "PSK-NULL-SHA256"]
+
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
 
 
@@ -63,6 +66,8 @@ def cells():
             for suite in ON_NAME[protocol]:
                 for certificate, what in itertools.product(certificates_for(suite), ("plain", "client certificate", "resumption")):
                     yield Cell(peer, role, protocol, suite, certificate, what)
+        for suite in PSK:
+            yield Cell(peer, role, "TLS 1.2", suite, "none", "plain")
 
 
 def is_on_name(cell):
@@ -71,7 +76,7 @@ def is_on_name(cell):
 
 
 def is_weak(cell):
-    return cell.suite in (*WEAK, "NULL-SHA256")
+    return cell.suite in WEAK or "NULL" in cell.suite
 
 
 def takes_h2(suite):
@@ -85,7 +90,7 @@ def never(cell):
         return f"there is no {cell.what} in {'TLS 1.3' if cell.protocol == 'TLS 1.3' else 'anything but TLS 1.3'}"
     if cell.certificate == "Ed25519":
         return "Windows has no Ed25519 in TLS"
-    if cell.role == "server" and cell.certificate != "RSA":
+    if cell.role == "server" and cell.certificate not in ("RSA", "none"):
         return "Wine's crypt32 holds no such key"
     if is_datagrams(cell.protocol) and "RC4" in cell.suite:
         return "RC4 over datagrams is forbidden (RFC 6347, 4.1.2.2)"
@@ -105,6 +110,8 @@ def beyond_the_peer(cell):
         return f"{cell.peer} has no DTLS"
     if cell.peer != "GnuTLS" and cell.suite.startswith("TLS_RSA_"):
         return "Debian's OpenSSL is built without 3DES and RC4"
+    if cell.peer in WEB and cell.suite in PSK:
+        return f"{cell.peer} has no pre-shared keys"
     if cell.peer == "Apache" and "NULL" in cell.suite:
         return "Apache leaves suites without encryption out, whatever it is told"
     if cell.peer == "nginx" and cell.what in ("renegotiation", "KeyUpdate", "late certificate"):
@@ -142,6 +149,8 @@ def client_arguments(cell, page):
               *(["--alpn", "h2" if cell.what == H2 else "http/1.1"] if cell.what in ("ALPN", H2) else [])]
     if is_datagrams(cell.protocol):
         return "sspi-dtls", [*common, "--insecure"]
+    if cell.suite in PSK:
+        shows = ["--psk", PSK_OPTION]
     # Whether a certificate is good has nothing to do with the rest, and crypt32 takes its time: once for each suite is enough.
     unseen = [] if cell.what == "plain" else ["--insecure"]
     return "sspi-client", ["--quiet", *common, *shows, *unseen, "--output", f"Z:{page}", *(["--legacy"] if cell.protocol in ("TLS 1.0", "TLS 1.1") else []), *(["--weak"] if is_weak(cell) else [])]
@@ -232,6 +241,7 @@ class Servers:
             old = ["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []
             for way, options in ways.items() if not is_datagrams(protocol) else ():
                 self.ports[protocol, way] = wine.serve(arch, *options, *old, *(["--weak"] if weak and protocol != "TLS 1.3" else []), "--protocols", ours, "rsa.pfx")[1]
+        self.ports["TLS 1.2", "psk"] = wine.serve(arch, "--psk", PSK_OPTION, "--weak", "--protocols", "tls1.2")[1]
         for way, options in ("page", ["--alpn", "http/1.1"]), ("asks", ["--ask"]):
             process, port = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", *options, "--protocols", "dtls1.0,dtls1.2", "0", "rsa.pfx")
             self.ports["DTLS 1.0", way] = self.ports["DTLS 1.2", way] = port
@@ -239,7 +249,7 @@ class Servers:
                 self.log = process
 
     def port(self, cell):
-        return self.ports[cell.protocol, {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
+        return self.ports[cell.protocol, "psk" if cell.suite in PSK else {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
 
 
 def visit(cell, port, kept):
@@ -294,6 +304,7 @@ def make_certificates():
     maker = pki.Maker(run.PKI)
     for name, key in ("ecdsa384", "--key-type=ecdsa --curve=secp384r1"), ("ecdsa521", "--key-type=ecdsa --curve=secp521r1"), ("ed25519", "--key-type=ed25519"):
         maker.leaf(name, key=key)
+    (run.PKI / "psk.txt").write_text(PSK_OPTION + "\n")
     maker.run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", "dh2048.pem")
 
 
@@ -370,7 +381,8 @@ def write_file(path, lines):
 
 def print_tables(paths):
     """README's: passed of those that can be, by protocol and by what was done; and why others cannot."""
-    rows = [dict(zip(("wine", "arch", *Cell._fields, "result"), line.split("\t"))) for path in paths for line in Path(path).read_text().splitlines()[1:]]
+    lines = dict.fromkeys(line for path in paths for line in Path(path).read_text().splitlines()[1:])
+    rows = [dict(zip(("wine", "arch", *Cell._fields, "result"), line.split("\t"))) for line in lines]
     tried = [row for row in rows if row["result"] in ("passed", "failed")]
     peers = [peer for peer in (*TOOLS, *WEB) if any(row["peer"] == peer for row in tried)]
 

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import run
 
-SECONDS = 30  # that anything may take; nothing waits for as long when all is well
+SECONDS = 20  # that anything may take; nothing waits for as long when all is well
 
 # Each protocol in the words of OpenSSL's tools, of GnuTLS, of ours, and of nginx and Apache.
 PROTOCOLS = {
@@ -24,6 +25,8 @@ PROTOCOLS = {
 }
 CERTIFICATES = {"RSA": "rsa", "P-256": "ecdsa", "P-384": "ecdsa384", "P-521": "ecdsa521", "Ed25519": "ed25519"}
 CLIENT = ["-cert", "client.pem", "-key", "client.key", "-cert_chain", "client-rest.pem"]
+PSK_OPTION = f"somebody:{run.PSK}"  # of ours; and of gnutls-serv, in a file
+PSK = ["-psk_identity", "somebody", "-psk", run.PSK]
 ASKS = ["-Verify", "3", "-verify_return_error", "-CAfile", "clients.pem"]
 
 
@@ -38,8 +41,8 @@ def iana(suite):
     """IANA's name of a suite, which is Windows', for OpenSSL's. Those that OpenSSL does not know have no other."""
     if suite.startswith("TLS_"):
         return suite
-    exchange, cipher, mac = re.fullmatch(r"(ECDHE-ECDSA-|ECDHE-RSA-|DHE-RSA-|)(.+)-(\w+)", suite).groups()
-    cipher = {"AES256-GCM": "AES_256_GCM", "AES128-GCM": "AES_128_GCM", "AES256": "AES_256_CBC", "AES128": "AES_128_CBC", "NULL": "NULL"}[cipher]
+    exchange, cipher, mac = re.fullmatch(r"(ECDHE-ECDSA-|ECDHE-RSA-|DHE-RSA-|PSK-|)(.+)-(\w+)", suite).groups()
+    cipher = {"AES256": "AES_256_CBC", "AES128": "AES_128_CBC"}.get(cipher) or cipher.replace("AES", "AES_").replace("-", "_")
     return f"TLS_{exchange.rstrip('-').replace('-', '_') or 'RSA'}_WITH_{cipher}_{mac}"
 
 
@@ -138,8 +141,9 @@ class Ours:
 
     def wait_with(self, tool, words, times=1):
         """Waits until the tool says so, or our program has nothing more to tell it."""
+        end = time.time() + SECONDS
         while not tool.heard(words, times, 0.5):
-            if tool.ended or self.process.poll() is not None:
+            if tool.ended or self.process.poll() is not None or time.time() > end:
                 return tool.heard(words, times, 0)
         return True
 
@@ -189,14 +193,15 @@ def kind_of_server(peer, protocol, what):
 
 def server_command(cell, kind, port):
     peer, _, protocol, suite, certificate, _ = cell
-    cert = CERTIFICATES[certificate]
+    cert = CERTIFICATES.get(certificate)
     if peer == "GnuTLS":
-        command = ["gnutls-serv", *([] if kind == "commands" else ["--quiet"]), "--port", str(port), "--x509certfile", f"{cert}-chain.pem", "--x509keyfile", f"{cert}.key",
-                   "--priority", gnutls_priority(protocol, suite), "--alpn", "http/1.1", *(["--udp"] if is_datagrams(protocol) else [])]
+        own = ["--x509certfile", f"{cert}-chain.pem", "--x509keyfile", f"{cert}.key"] if cert else ["--pskpasswd", "psk.txt"]
+        command = ["gnutls-serv", *([] if kind == "commands" else ["--quiet"]), "--port", str(port), *own, "--priority", gnutls_priority(protocol, suite), "--alpn", "http/1.1",
+                   *(["--udp"] if is_datagrams(protocol) else [])]
         command += ["--echo"] if kind == "commands" or is_datagrams(protocol) else ["--http"]
         return command + {"page": ["--disable-client-cert"], "asks": ["--x509cafile", "clients.pem", "--require-client-cert"], "commands": ["--x509cafile", "clients.pem", "--disable-client-cert"]}[kind]
-    command = ["s_server", "-accept", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol][0]}", "-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem",
-               "-alpn", "http/1.1", *suite_options(suite)]
+    own = ["-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem"] if cert else ["-nocert", *PSK]
+    command = ["s_server", "-accept", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol][0]}", *own, "-alpn", "http/1.1", *suite_options(suite)]
     command += {"page": [], "asks": ASKS, "commands": ["-state", "-CAfile", "clients.pem"]}[kind]
     command += ["-www"] if kind != "commands" and not is_datagrams(protocol) else []
     return openssl(peer, *command)
@@ -213,7 +218,7 @@ class Server(Tool):
 
 def client_command(cell, port, kept):
     """OpenSSL's or GnuTLS's client. `kept`: a file for OpenSSL's session, which it resumes when it is there."""
-    peer, _, protocol, suite, _, what = cell
+    peer, _, protocol, suite, certificate, what = cell
     shows = what in ("client certificate", "late certificate")
     if peer == "GnuTLS":
         command = ["gnutls-cli", "--x509cafile", "root.pem", "--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", str(port), "127.0.0.1", "--priority",
@@ -221,11 +226,13 @@ def client_command(cell, port, kept):
         command += ["--udp"] if is_datagrams(protocol) else []
         command += ["--x509certfile", "client-chain.pem", "--x509keyfile", "client.key", "--post-handshake-auth"] if shows else []
         command += ["--alpn", "http/1.1"] if what == "ALPN" else []
+        command += ["--pskusername", "somebody", "--pskkey", run.PSK] if certificate == "none" else []
         return command + (["--resume"] if what == "resumption" else [])
     command = ["s_client", "-connect", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol][0]}", "-CAfile", "root.pem", "-verify_return_error", "-servername", "localhost", "-state",
                *suite_options(suite)]
     command += [*CLIENT, "-enable_pha"] if shows else []
     command += ["-alpn", "http/1.1"] if what == "ALPN" else []
+    command += PSK if certificate == "none" else []
     if what == "resumption":
         command += ["-sess_in" if kept.exists() else "-sess_out", str(kept)]
     return openssl(peer, *command)
