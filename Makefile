@@ -222,7 +222,7 @@ TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe) build/
 check: build/.host-test all $(TEST_EXES)
 	@tests/run.py $(if $(T),--only $(T))
 
-# SLICE=N/M: every Mth cell, from the Nth.
+# SLICE=N/M: a Mth of the cells, the Nth of them. `tests/interop.py --table build/check/interop.tsv` makes README's tables of all of it.
 interop: build/.host-test all
 	@tests/interop.py $(if $(SLICE),--slice $(SLICE))
 

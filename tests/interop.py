@@ -40,6 +40,7 @@ ON_NAME = {"TLS 1.0": ON_NAME_OLD, "TLS 1.1": ON_NAME_OLD, "TLS 1.2": ON_NAME_12
 
 # What is done with a connection. "late certificate": the server asks for one when data has flowed already, by a new handshake or, in TLS 1.3, after the handshake.
 WHATS = ("plain", "client certificate", "resumption", "ALPN", "renegotiation", "KeyUpdate", "late certificate")
+SHOWING = ("client certificate", "late certificate")  # the client shows one
 H2 = "HTTP/2"  # of nginx and Apache: ALPN with more behind it
 COMMANDS = {"renegotiation": b"R\n", "KeyUpdate": b"K\n"}  # of s_server and s_client
 INLINE = {"renegotiation": (b"^renegotiate^\n", b"ReHandshake was completed"), "KeyUpdate": (b"^rekey^\n", b"Rekey was completed")}  # of gnutls-cli, and what it says then
@@ -144,7 +145,7 @@ def other_suite(site):
 
 def client_arguments(cell, page):
     """Our client's program, and its arguments up to the URL; page: where to put what the server says of the connection."""
-    shows = ["--cert", run.PKI / "client.pfx"] if cell.what in ("client certificate", "late certificate") else []
+    shows = ["--cert", run.PKI / "client.pfx"] if cell.what in SHOWING else []
     common = ["--protocols", PROTOCOLS[cell.protocol][2], "--password", "secret", *(["--reconnect"] if cell.what == "resumption" else []),
               *(["--alpn", "h2" if cell.what == H2 else "http/1.1"] if cell.what in ("ALPN", H2) else [])]
     if is_datagrams(cell.protocol):
@@ -153,7 +154,8 @@ def client_arguments(cell, page):
         shows = ["--psk", PSK_OPTION]
     # Whether a certificate is good has nothing to do with the rest, and crypt32 takes its time: once for each suite is enough.
     unseen = [] if cell.what == "plain" else ["--insecure"]
-    return "sspi-client", ["--quiet", *common, *shows, *unseen, "--output", f"Z:{page}", *(["--legacy"] if cell.protocol in ("TLS 1.0", "TLS 1.1") else []), *(["--weak"] if is_weak(cell) else [])]
+    how = [*(["--legacy"] if cell.protocol in ("TLS 1.0", "TLS 1.1") else []), *(["--weak"] if is_weak(cell) else [])]
+    return "sspi-client", ["--quiet", *common, *shows, *unseen, *how, "--output", f"Z:{page}"]
 
 
 def command_server(cell, server, client):
@@ -174,18 +176,16 @@ def command_server(cell, server, client):
 
 
 def talk_to_tool(place, cell, server, page):
-    """Our client against OpenSSL's or GnuTLS's server: whether all was well on the server's side, what our client said, and the code it ended with."""
+    """Our client against OpenSSL's or GnuTLS's server: (whether the server's side was as it should be, the code our client ended with, what it said)."""
     program, arguments = client_arguments(cell, page)
-    datagrams, commands = is_datagrams(cell.protocol), kind_of_server(cell.peer, cell.protocol, cell.what) == "commands"
-    lines = []
-    if cell.peer == "GnuTLS" and commands:
-        order = "**REAUTH**" if cell.what == "late certificate" else "**REHANDSHAKE**"
-        lines = ["--send", order, "--send", "hello"]
-    where = ["localhost", server.port] if datagrams else [f"https://localhost:{server.port}/"]
-    if datagrams and cell.what in ("client certificate", "late certificate"):
-        where.append(run.PKI / "client.pfx")
-    client = Ours(*place, program, *arguments, *lines, *where)
-    obeyed = True
+    datagrams, commands = is_datagrams(cell.protocol), kind_of_server(cell.what) == "commands"
+    if cell.peer == "GnuTLS" and commands:  # its server does as its client says
+        arguments += ["--send", "**REAUTH**" if cell.what == "late certificate" else "**REHANDSHAKE**", "--send", "hello"]
+    if datagrams:
+        arguments += ["localhost", server.port, *([run.PKI / "client.pfx"] if cell.what in SHOWING else [])]
+    else:
+        arguments.append(f"https://localhost:{server.port}/")
+    client, obeyed = Ours(*place, program, *arguments), True
     if cell.peer != "GnuTLS" and commands:
         obeyed = command_server(cell, server, client)
     elif cell.peer != "GnuTLS" and datagrams:
@@ -201,31 +201,36 @@ def talk_to_tool(place, cell, server, page):
     return obeyed, code, output
 
 
-def ours_as_client(place, cell, server, web):
-    page = run.WORK / f"interop-page-{'-'.join(place[1:])}-{zlib.crc32(repr(cell).encode()):08x}"
-    if cell.peer in WEB:
-        program, arguments = client_arguments(cell, page)
-        path = {"late certificate": "private/", "renegotiation": "again/"}.get(cell.what, "")
-        obeyed, (code, output) = True, Ours(*place, program, *arguments, f"https://localhost:{web.port(cell)}/{path}").result()
-    else:
-        obeyed, code, output = talk_to_tool(place, cell, server, page)
-    seen = page.read_text(errors="replace") if page.exists() else ""
-    page.unlink(missing_ok=True)
-    good = obeyed and f"{cell.protocol} {iana(cell.suite)}" in output and (code == 0 or cell.what == H2)
-    if cell.what in ("ALPN", H2):
-        good = good and f"alpn {'h2' if cell.what == H2 else 'http/1.1'}" in output
-    if cell.what == H2:
-        good = good and "no HTTP answer" in output  # it came as frames, which our client does not take apart
+def talk_to_web(place, cell, web, page):
+    """Our client against nginx or Apache: the same."""
+    program, arguments = client_arguments(cell, page)
+    path = {"late certificate": "private/", "renegotiation": "again/"}.get(cell.what, "")
+    return True, *Ours(*place, program, *arguments, f"https://localhost:{web.port(cell)}/{path}").result()
+
+
+def judge_client(cell, code, output, seen):
+    """Whether our client, and the page of nginx or Apache, say what the cell is about."""
+    demands = [f"{cell.protocol} {iana(cell.suite)}" in output, code == 0 or cell.what == H2]
+    if cell.what == "ALPN":
+        demands.append("alpn http/1.1" in output)
+    if cell.what == H2:  # the answer came as frames, which our client does not take apart
+        demands += ["alpn h2" in output, "no HTTP answer" in output]
     if cell.what == "resumption":
-        good = good and "resumed" in output
+        demands.append("resumed" in output)
     if cell.what == "renegotiation" and is_datagrams(cell.protocol):
-        good = good and output.count(iana(cell.suite)) == 2
+        demands.append(output.count(iana(cell.suite)) == 2)
     if cell.peer in WEB and cell.what != H2:
         suite = other_suite((cell.protocol, cell.suite, None, None)) if cell.what == "renegotiation" else cell.suite
-        good = good and f"{PROTOCOLS[cell.protocol][3]} {suite} " in seen
-        if cell.what in ("client certificate", "late certificate"):
-            good = good and "client SUCCESS CN=client" in seen
-    return good, output + seen
+        demands.append(f"{PROTOCOLS[cell.protocol][3]} {suite} client {'SUCCESS CN=client' if cell.what in SHOWING else 'NONE'}" in seen)
+    return all(demands)
+
+
+def ours_as_client(place, cell, server, web):
+    page = run.WORK / f"interop-page-{place[1]}-{zlib.crc32(repr(cell).encode()):08x}"
+    obeyed, code, output = talk_to_web(place, cell, web, page) if cell.peer in WEB else talk_to_tool(place, cell, server, page)
+    seen = page.read_text(errors="replace") if page.exists() else ""
+    page.unlink(missing_ok=True)
+    return obeyed and judge_client(cell, code, output, seen), output + seen
 
 
 # --- we are the server --------------------------------------------------------------------------------------------
@@ -235,7 +240,7 @@ class Servers:
     """Ours, one for each protocol and each way to treat clients."""
 
     def __init__(self, wine, arch, weak):
-        self.ports, self.log = {}, None
+        self.ports, self.logs = {}, {}
         ways = {"page": ["--tickets", "--alpn", "http/1.1"], "asks": ["--ask"], "later": ["--later"]}
         for protocol, (_, _, ours, _) in PROTOCOLS.items():
             old = ["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []
@@ -244,9 +249,12 @@ class Servers:
         self.ports["TLS 1.2", "psk"] = wine.serve(arch, "--psk", PSK_OPTION, "--weak", "--protocols", "tls1.2")[1]
         for way, options in ("page", ["--alpn", "http/1.1"]), ("asks", ["--ask"]):
             process, port = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", *options, "--protocols", "dtls1.0,dtls1.2", "0", "rsa.pfx")
-            self.ports["DTLS 1.0", way] = self.ports["DTLS 1.2", way] = port
-            if way == "asks":
-                self.log = process
+            for protocol in "DTLS 1.0", "DTLS 1.2":
+                self.ports[protocol, way], self.logs[port] = port, process
+
+    def log(self, cell):
+        """The lines our server over datagrams has said."""
+        return run.process_log(self.logs[self.port(cell)]).splitlines() if is_datagrams(cell.protocol) else []
 
     def port(self, cell):
         return self.ports[cell.protocol, "psk" if cell.suite in PSK else {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
@@ -273,6 +281,25 @@ def visit(cell, port, kept):
         return tool.text()
 
 
+def judge_server(cell, output, log):
+    """Whether the peer's client says what the cell is about; and our server: in the page it gave, or over datagrams, where it gives none, in its log."""
+    name = f"{cell.protocol} {iana(cell.suite)}"
+    if is_datagrams(cell.protocol):
+        demands = ["hello again" in output, f"Cipher is {cell.suite}" in output or cell.peer == "GnuTLS",
+                   any(name in line and ("CN=client" in line or cell.what not in SHOWING) for line in log)]
+        if cell.what == "ALPN":
+            demands.append(re.search("(ALPN|Application) protocol: http/1.1", output))
+    else:
+        demands = [name in output, "alpn http/1.1" in output or cell.what != "ALPN", "CN=client trusted" in output or cell.what not in SHOWING]
+    if cell.what == "renegotiation":
+        demands.append("ReHandshake was completed" in output if cell.peer == "GnuTLS" else output.count("depth=0") == 2)
+    if cell.what == "KeyUpdate":
+        demands.append("Rekey was completed" in output if cell.peer == "GnuTLS" else "KEYUPDATE" in output)
+    if cell.what == "resumption":
+        demands.append(re.search("This is a resumed session|Reused, (TLS|DTLS|SSL)", output))
+    return all(demands)
+
+
 def ours_as_server(cell, servers):
     kept = run.WORK / f"interop-session-{zlib.crc32(repr(cell).encode()):08x}.pem"
     kept.unlink(missing_ok=True)
@@ -280,20 +307,7 @@ def ours_as_server(cell, servers):
     if cell.what == "resumption" and cell.peer != "GnuTLS":
         output = visit(cell, servers.port(cell), kept)
     kept.unlink(missing_ok=True)
-    name = f"{cell.protocol} {iana(cell.suite)}"
-    if is_datagrams(cell.protocol):
-        good = "hello again" in output and (f"Cipher is {cell.suite}" in output or cell.peer == "GnuTLS")
-        if cell.what == "client certificate":
-            good = good and any(name in line and "CN=client" in line for line in run.process_log(servers.log).splitlines())
-        if cell.what == "ALPN":
-            good = good and ("ALPN protocol: http/1.1" in output or "Application protocol: http/1.1" in output)
-    else:
-        good = name in output and ("alpn http/1.1" in output or cell.what != "ALPN") and ("CN=client trusted" in output or cell.what not in ("client certificate", "late certificate"))
-    if cell.what in COMMANDS:
-        good = good and (INLINE[cell.what][1].decode() in output if cell.peer == "GnuTLS" else {"renegotiation": output.count("depth=0") == 2, "KeyUpdate": "KEYUPDATE" in output}[cell.what])
-    if cell.what == "resumption":
-        good = good and ("This is a resumed session" in output or "Reused, TLS" in output or "Reused, DTLS" in output or "Reused, SSL" in output)
-    return good, output
+    return judge_server(cell, output, servers.log(cell)), output
 
 
 # --- all of it ----------------------------------------------------------------------------------------------------
@@ -312,7 +326,7 @@ def jobs_of(wanted):
     """Cells that go one after the other: those that one server of a peer's serves."""
     jobs = collections.OrderedDict()
     for number, cell in wanted:
-        kind = kind_of_server(cell.peer, cell.protocol, cell.what)
+        kind = kind_of_server(cell.what)
         shared = cell.role == "client" and cell.peer in TOOLS and kind != "commands"
         jobs.setdefault((*cell[:5], kind) if shared else number, []).append((number, cell))
     return list(jobs.values())
@@ -328,7 +342,7 @@ def run_job(place, job, servers, web):
                     results.append((number, cell, *ours_as_server(cell, servers)))
                     continue
                 if not server and cell.peer in TOOLS:
-                    server = Server(cell, kind_of_server(cell.peer, cell.protocol, cell.what))
+                    server = Server(cell, kind_of_server(cell.what))
                 good, output = ours_as_client(place, cell, server, web)
                 results.append((number, cell, good, output + (server.text()[-600:] if server else "")))
             except Exception as error:  # of the test itself: a failure of this cell, and of no other
@@ -393,7 +407,8 @@ def print_tables(paths):
     def table(title, key, values):
         print(f"| {title} | " + " | ".join(peers) + " |\n" + "|---" * (len(peers) + 1) + "|")
         for value in values:
-            print(f"| {value} | " + " | ".join(", ".join(count(peer=peer, role=role, **{key: value}) for role in (("client", "server") if peer in TOOLS else ("client",))) for peer in peers) + " |")
+            counts = [[count(peer=peer, role=role, **{key: value}) for role in (("client", "server") if peer in TOOLS else ("client",))] for peer in peers]
+            print(f"| {value} | " + " | ".join(", ".join(both) for both in counts) + " |")
         print()
 
     places = dict.fromkeys(f"Wine {row['wine']} {row['arch']}" for row in tried)

@@ -184,7 +184,7 @@ def suite_options(suite):
     return ["-ciphersuites", suite] if suite.startswith("TLS_") else ["-cipher", f"{suite}:@SECLEVEL=0"]
 
 
-def kind_of_server(peer, protocol, what):
+def kind_of_server(what):
     """What kind of server a cell needs: "page" serves any number of clients, "asks" too, and wants a certificate; "commands" does what it is told, once."""
     if what == "client certificate":
         return "asks"
@@ -199,7 +199,8 @@ def server_command(cell, kind, port):
         command = ["gnutls-serv", *([] if kind == "commands" else ["--quiet"]), "--port", str(port), *own, "--priority", gnutls_priority(protocol, suite), "--alpn", "http/1.1",
                    *(["--udp"] if is_datagrams(protocol) else [])]
         command += ["--echo"] if kind == "commands" or is_datagrams(protocol) else ["--http"]
-        return command + {"page": ["--disable-client-cert"], "asks": ["--x509cafile", "clients.pem", "--require-client-cert"], "commands": ["--x509cafile", "clients.pem", "--disable-client-cert"]}[kind]
+        command += ["--x509cafile", "clients.pem"] if kind != "page" else []
+        return command + ["--require-client-cert" if kind == "asks" else "--disable-client-cert"]
     own = ["-cert", f"{cert}.pem", "-key", f"{cert}.key", "-cert_chain", f"{cert}-rest.pem"] if cert else ["-nocert", *PSK]
     command = ["s_server", "-accept", f"127.0.0.1:{port}", f"-{PROTOCOLS[protocol][0]}", *own, "-alpn", "http/1.1", *suite_options(suite)]
     command += {"page": [], "asks": ASKS, "commands": ["-state", "-CAfile", "clients.pem"]}[kind]
