@@ -239,25 +239,26 @@ def ours_as_client(place, cell, server, web):
 class Servers:
     """Ours, one for each protocol and each way to treat clients."""
 
-    def __init__(self, wine, arch, weak):
-        self.ports, self.logs = {}, {}
-        ways = {"page": ["--tickets", "--alpn", "http/1.1"], "asks": ["--ask"], "later": ["--later"]}
-        for protocol, (_, _, ours, _) in PROTOCOLS.items():
-            old = ["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []
-            for way, options in ways.items() if not is_datagrams(protocol) else ():
-                self.ports[protocol, way] = wine.serve(arch, *options, *old, *(["--weak"] if weak and protocol != "TLS 1.3" else []), "--protocols", ours, "rsa.pfx")[1]
-        self.ports["TLS 1.2", "psk"] = wine.serve(arch, "--psk", PSK_OPTION, "--weak", "--protocols", "tls1.2")[1]
+    def __init__(self, wine, arch, weak, workers):
+        common = ["--password", "secret"]
+        starts = {("TLS 1.2", "psk"): ["sspi-server", "--port", 0, "--psk", PSK_OPTION, "--weak", "--protocols", "tls1.2"]}
+        for way, options in ("page", ["--tickets", "--alpn", "http/1.1"]), ("asks", ["--ask"]), ("later", ["--later"]):
+            for protocol in "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3":
+                how = [*(["--legacy"] if protocol in ("TLS 1.0", "TLS 1.1") else []), *(["--weak"] if weak and protocol != "TLS 1.3" else [])]
+                starts[protocol, way] = ["sspi-server", "--port", 0, *common, *options, *how, "--protocols", PROTOCOLS[protocol][2], "rsa.pfx"]
         for way, options in ("page", ["--alpn", "http/1.1"]), ("asks", ["--ask"]):
-            process, port = wine.start_server(arch, "sspi-dtls", "--listen", "--password", "secret", *options, "--protocols", "dtls1.0,dtls1.2", "0", "rsa.pfx")
             for protocol in "DTLS 1.0", "DTLS 1.2":
-                self.ports[protocol, way], self.logs[port] = port, process
+                starts[protocol, way] = ["sspi-dtls", "--listen", *common, *options, "--protocols", PROTOCOLS[protocol][2], "0", "rsa.pfx"]
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            self.servers = dict(zip(starts, pool.map(lambda start: wine.start_server(arch, *start), starts.values())))
+
+    def server(self, cell):
+        """The process for a cell, and its port."""
+        return self.servers[cell.protocol, "psk" if cell.suite in PSK else {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
 
     def log(self, cell):
-        """The lines our server over datagrams has said."""
-        return run.process_log(self.logs[self.port(cell)]).splitlines() if is_datagrams(cell.protocol) else []
-
-    def port(self, cell):
-        return self.ports[cell.protocol, "psk" if cell.suite in PSK else {"client certificate": "asks", "late certificate": "later"}.get(cell.what, "page")]
+        """The lines it has said, if it says any."""
+        return run.process_log(self.server(cell)[0]).splitlines() if is_datagrams(cell.protocol) else []
 
 
 def visit(cell, port, kept):
@@ -303,9 +304,9 @@ def judge_server(cell, output, log):
 def ours_as_server(cell, servers):
     kept = run.WORK / f"interop-session-{zlib.crc32(repr(cell).encode()):08x}.pem"
     kept.unlink(missing_ok=True)
-    output = visit(cell, servers.port(cell), kept)
+    output = visit(cell, servers.server(cell)[1], kept)
     if cell.what == "resumption" and cell.peer != "GnuTLS":
-        output = visit(cell, servers.port(cell), kept)
+        output = visit(cell, servers.server(cell)[1], kept)
     kept.unlink(missing_ok=True)
     return judge_server(cell, output, servers.log(cell)), output
 
@@ -370,7 +371,7 @@ def run_cells(wine, arch, wanted, web, workers, report):
             turn_on(wine, True)
         pool = concurrent.futures.ThreadPoolExecutor(workers)
         try:
-            servers = Servers(wine, arch, on_name)
+            servers = Servers(wine, arch, on_name, workers)
             for future in concurrent.futures.as_completed([pool.submit(run_job, (wine, arch), job, servers, web) for job in jobs_of(part)]):
                 for result in future.result():
                     report(*result)

@@ -12,7 +12,7 @@ import time
 
 import run
 
-SECONDS = 20  # that anything may take; nothing waits for as long when all is well
+SECONDS = 40  # that anything may take; nothing waits for as long when all is well
 
 # Each protocol in the words of OpenSSL's tools, of GnuTLS, of ours, and of nginx and Apache.
 PROTOCOLS = {
