@@ -83,7 +83,7 @@ build/wine/.tests: deps/lock | build/.host
 # Offsets in the PE header, which ld puts at 0x80.
 timeless = for at in 136 216; do head -c 4 /dev/zero | dd of=$(1) bs=1 seek=$$at conv=notrunc status=none; done
 
-BENCH = bench peer # the loops and the peer, for any engine
+BENCH = bench peer wire # the loops and the peer, for any engine
 
 # What a connection may not need: crypt32 alone costs 9 ms of a program's start under Wine. (user32 is libgcrypt's, for
 # random numbers that nobody asks of it.)
@@ -202,7 +202,7 @@ endef
 $(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
 
 # The ceilings: the same loops without Wine, with this machine's libraries; run with those of Wine 10's root, too.
-build/bench/gnutls build/bench/openssl: build/bench/%: tests/bench/%.c $(BENCH:%=tests/bench/%.c) tests/bench/bench.h Makefile build/.host-bench
+build/bench/gnutls build/bench/openssl: build/bench/%: tests/bench/%.c $(BENCH:%=tests/bench/%.c) tests/bench/bench.h tests/bench/wire.h Makefile build/.host-bench
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@gcc -std=gnu11 $(filter-out -Wconversion,$(WARN)) $(CFLAGS) -o $@ $(filter %.c,$^) -lgnutls $(if $(filter openssl,$*),-lssl -lcrypto)

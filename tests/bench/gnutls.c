@@ -1,9 +1,7 @@
 /*
  * The engine that is GnuTLS, as a program without Wine has it: what the machine can do.
  */
-#include "bench.h"
-#include <errno.h>
-#include <gnutls/gnutls.h>
+#include "wire.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +18,7 @@ struct end
 {
     struct credential *credential;
     gnutls_session_t tls;
-    struct bytes in, *out;
+    struct wire wire;
 };
 
 /* What came of a record, and what was in one; not a connection's, whose memory is measured. */
@@ -74,32 +72,6 @@ void engine_forget(struct credential *credential)
     free(credential);
 }
 
-static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
-{
-    struct end *end = pointer;
-
-    if (OUTPUT_MAX - end->out->size < size) return -1;
-    memcpy(end->out->data + end->out->size, data, size);
-    end->out->size += size;
-    return (ssize_t)size;
-}
-
-static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
-{
-    struct end *end = pointer;
-
-    if (size > end->in.size) size = end->in.size;
-    if (!size)
-    {
-        gnutls_transport_set_errno(end->tls, EAGAIN);
-        return -1;
-    }
-    memcpy(data, end->in.data, size);
-    end->in.data += size;
-    end->in.size -= size;
-    return (ssize_t)size;
-}
-
 static void prepare(struct end *end)
 {
     struct credential *credential = end->credential;
@@ -109,9 +81,7 @@ static void prepare(struct end *end)
     gnutls_init(&end->tls, flags | GNUTLS_NONBLOCK);
     gnutls_priority_set(end->tls, credential->priority);
     gnutls_credentials_set(end->tls, GNUTLS_CRD_CERTIFICATE, credential->certificates);
-    gnutls_transport_set_ptr(end->tls, end);
-    gnutls_transport_set_push_function(end->tls, push);
-    gnutls_transport_set_pull_function(end->tls, pull);
+    wire_attach(&end->wire, end->tls);
     if (!(credential->use & USE_SERVER)) gnutls_server_name_set(end->tls, GNUTLS_NAME_DNS, "localhost", 9);
     if (!(credential->use & USE_RESUME)) return;
     if (credential->use & USE_SERVER) gnutls_session_ticket_enable_server(end->tls, &credential->ticket_key);
@@ -124,6 +94,7 @@ struct end *engine_open(struct credential *credential)
     struct end *end = calloc(1, sizeof(*end));
 
     end->credential = credential;
+    end->wire.room = OUTPUT_MAX;
     CLOCKED(prepare(end));
     return end;
 }
@@ -136,10 +107,11 @@ void engine_close(struct end *end)
 
 enum step engine_handshake(struct end *end, struct bytes *in, struct bytes *out)
 {
-    end->in = *in;
-    end->out = out;
+    end->wire.in = *in;
+    end->wire.out = *out;
     CLOCKED(last = gnutls_handshake(end->tls));
-    *in = end->in;
+    *in = end->wire.in;
+    *out = end->wire.out;
     if (last == GNUTLS_E_AGAIN) return STEP_MORE;
     return last < 0 ? STEP_FAILED : STEP_DONE;
 }
@@ -148,9 +120,9 @@ bool engine_settle(struct end *end, struct bytes *in)
 {
     struct credential *credential = end->credential;
 
-    end->in = *in;
+    end->wire.in = *in;
     gnutls_record_recv(end->tls, text, 1);
-    *in = end->in;
+    *in = end->wire.in;
     gnutls_free(credential->kept.data);
     credential->kept.data = NULL;
     return (last = gnutls_session_get_data2(end->tls, &credential->kept)) >= 0;
@@ -163,15 +135,15 @@ bool engine_resumed(struct end *end)
 
 bool engine_encrypt(struct end *end, uint8_t *room, size_t size, struct bytes *sealed)
 {
-    *sealed = (struct bytes){ sealed_memory, 0 };
-    end->out = sealed;
+    end->wire.out = (struct bytes){ sealed_memory, 0 };
     last = (int)gnutls_record_send(end->tls, room + HEADER_MAX, size);
+    *sealed = end->wire.out;
     return last == (int)size;
 }
 
 bool engine_decrypt(struct end *end, struct bytes record, struct bytes *plain)
 {
-    end->in = record;
+    end->wire.in = record;
     last = (int)gnutls_record_recv(end->tls, text, 16384);
     *plain = (struct bytes){ text, (size_t)last };
     return last > 0;

@@ -1,10 +1,8 @@
 /*
  * The other side: GnuTLS, whose wire is memory.
  */
-#include "bench.h"
-#include <errno.h>
+#include "wire.h"
 #include <gnutls/dtls.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +13,9 @@
 struct peer
 {
     gnutls_session_t tls;
-    bool server, datagrams;
-    uint8_t *in;
-    size_t in_size, in_used;
-    struct bytes out;
+    struct wire wire;
+    uint8_t *in; /* the wire's memory */
+    bool server;
 };
 
 static gnutls_certificate_credentials_t nothing, shown; /* a client's and a server's */
@@ -46,51 +43,6 @@ static int show(const char *name)
     return gnutls_certificate_set_x509_key_file(shown, chain, key, GNUTLS_X509_FMT_PEM);
 }
 
-static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
-{
-    struct peer *peer = pointer;
-
-    if (OUT_MAX - peer->out.size < size) return -1;
-    memcpy(peer->out.data + peer->out.size, data, size);
-    peer->out.size += size;
-    return (ssize_t)size;
-}
-
-/* How much of what came a pull takes: a datagram's size is in its record's header, and each has one record or
- * a flight of them that GnuTLS may as well get one by one. */
-static size_t available(const struct peer *peer)
-{
-    const uint8_t *at = peer->in + peer->in_used;
-    size_t size = peer->in_size - peer->in_used, record;
-
-    if (!peer->datagrams || size < 13) return size;
-    record = 13 + (size_t)(at[11] << 8 | at[12]);
-    return record < size ? record : size;
-}
-
-static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
-{
-    struct peer *peer = pointer;
-    size_t there = available(peer);
-
-    if (!there)
-    {
-        gnutls_transport_set_errno(peer->tls, EAGAIN);
-        return -1;
-    }
-    if (size > there) size = there;
-    memcpy(data, peer->in + peer->in_used, size);
-    peer->in_used += peer->datagrams ? there : size;
-    if (peer->in_used == peer->in_size) peer->in_used = peer->in_size = 0;
-    return (ssize_t)size;
-}
-
-static int pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
-{
-    (void)milliseconds;
-    return available(pointer) ? 1 : 0;
-}
-
 void suite_priority(const struct suite *suite, char priority[PRIORITY_MAX])
 {
     static const char *const versions[] = { "VERS-TLS1.2:+ECDHE-RSA:+ECDHE-ECDSA", "VERS-TLS1.3",
@@ -108,18 +60,17 @@ struct peer *peer_open(const struct suite *suite, unsigned use, char why[128])
     int error;
 
     peer->server = !(use & USE_SERVER);
-    peer->datagrams = suite->protocol == PROTOCOL_DTLS12;
     peer->in = malloc(IN_MAX);
-    peer->out.data = malloc(OUT_MAX);
+    peer->wire.in.data = peer->in;
+    peer->wire.out.data = malloc(OUT_MAX);
+    peer->wire.room = OUT_MAX;
+    peer->wire.datagrams = suite->protocol == PROTOCOL_DTLS12;
     flags |= peer->server ? GNUTLS_SERVER : GNUTLS_CLIENT;
-    if (peer->datagrams) flags |= GNUTLS_DATAGRAM;
+    if (peer->wire.datagrams) flags |= GNUTLS_DATAGRAM;
     if (!(use & USE_RESUME)) flags |= GNUTLS_NO_TICKETS;
     gnutls_init(&peer->tls, flags);
-    gnutls_transport_set_ptr(peer->tls, peer);
-    gnutls_transport_set_push_function(peer->tls, push);
-    gnutls_transport_set_pull_function(peer->tls, pull);
-    gnutls_transport_set_pull_timeout_function(peer->tls, pull_timeout);
-    if (peer->datagrams)
+    wire_attach(&peer->wire, peer->tls);
+    if (peer->wire.datagrams)
     {
         gnutls_dtls_set_timeouts(peer->tls, 60000, 600000);
         gnutls_dtls_set_mtu(peer->tls, 1500);
@@ -149,7 +100,7 @@ void peer_close(struct peer *peer)
     if (!peer) return;
     gnutls_deinit(peer->tls);
     free(peer->in);
-    free(peer->out.data);
+    free(peer->wire.out.data);
     free(peer);
 }
 
@@ -171,14 +122,18 @@ void peer_keep(struct peer *peer)
 
 struct bytes *peer_output(struct peer *peer)
 {
-    return &peer->out;
+    return &peer->wire.out;
 }
 
 void peer_feed(struct peer *peer, struct bytes bytes)
 {
-    if (IN_MAX - peer->in_size < bytes.size) return;
-    memcpy(peer->in + peer->in_size, bytes.data, bytes.size);
-    peer->in_size += bytes.size;
+    struct bytes *in = &peer->wire.in;
+
+    if (IN_MAX - in->size < bytes.size) return;
+    memmove(peer->in, in->data, in->size);
+    memcpy(peer->in + in->size, bytes.data, bytes.size);
+    in->data = peer->in;
+    in->size += bytes.size;
 }
 
 int peer_handshake(struct peer *peer)
