@@ -27,7 +27,7 @@ HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-TOOLS = sspi-client sspi-server sspi-dtls sspi-bench trust-ca import-pfx
+TOOLS = sspi-client sspi-server sspi-dtls trust-ca import-pfx
 
 all: $(ARCHES:%=build/%/schannel.dll) $(foreach arch,$(ARCHES),$(TOOLS:%=build/$(arch)/tools/%.exe))
 
@@ -254,7 +254,7 @@ debug: build/x86_64/tests/$(T).exe
 	cd build/x86_64/tests && WINEPREFIX=$(CURDIR)/build/check/prefix8 winedbg --gdb $(T).exe
 
 format:
-	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tools/*.c
+	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/bench/*.[ch] tools/*.c
 
 # One compiler command a file, as clangd and clang-tidy want them.
 compile_commands.json: Makefile $(SRCS)
@@ -262,11 +262,11 @@ compile_commands.json: Makefile $(SRCS)
 	    "$${sep:-}" '$(CURDIR)' "$$f" '$(filter-out -W%,$(x86_64_FLAGS))' "$$f"; sep=','; done | sed '1s/^/[/; $$s/$$/]/' >$@
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tools/*.c
+	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/bench/*.[ch] tools/*.c
 	clang-tidy -p . --quiet --extra-arg=--target=x86_64-w64-mingw32 $(SRCS)
 	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 --platform=win64 --library=windows --quiet \
 	    --suppress=missingIncludeSystem -Iinclude -Idlls/schannel -D_WIN32 dlls tools
 	shellcheck deps/*.sh tests/*.sh tools/*.sh .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench

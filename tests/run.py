@@ -1179,17 +1179,6 @@ def serve():
         stop_peers()
 
 
-def bench(wines):
-    """Figures, not tests: handshakes a second, both sides in one process."""
-    pki.make(PKI, file_server(PKI))
-    for wine in wines:
-        wine.make_prefix()
-        for arch in wine.arches:
-            code, output = wine.run("wine", BUILD / arch / "tools/sspi-bench.exe", PKI / "rsa.pfx", "secret")
-            print(f"Wine {wine.version} {arch}, RSA-2048:\n" + "".join(f"    {line}\n" for line in output.splitlines()), end="", flush=True)
-        wine.close()
-
-
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
@@ -1199,7 +1188,6 @@ def main():
     parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
     parser.add_argument("--arch", choices=("x86_64", "i686"), help="only this architecture")
     parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
-    parser.add_argument("--bench", action="store_true", help="measure instead")
     args = parser.parse_args()
 
     WORK.mkdir(parents=True, exist_ok=True)
@@ -1207,9 +1195,6 @@ def main():
         serve()
         return 0
     wines = find_wines(args.wine)
-    if args.bench:
-        bench(wines)
-        return 0
     pki.make(PKI, file_server(PKI))
     start_peers()
     try:

@@ -8,31 +8,28 @@ WHAT is records, handshakes, validation, memory, start or curl. All take turns s
 processor and, run by root, before what else it has to do. A figure is the median of the rounds, each of which is the median of many
 short slices (bench.c), with the least and the most that a round gave. Rounds do not count in which the machine itself was slower than it
 can be (bench.c times a loop of known work), as long as a third is left. Writes build/bench/bench.csv, every single value to
-build/bench/raw.csv, and tests/bench/throughput.svg; prints tables for the README.
+build/bench/raw.csv, and what tables.py makes of them.
 """
 
 import argparse
 import csv
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pki  # noqa: E402
 import run  # noqa: E402
+import tables  # noqa: E402
 
 # Prefixes and certificates of our own, beside those of `make check`.
 run.WORK = run.BUILD / "bench"
 run.PKI = run.WORK / "pki"
 WORK, PKI = run.WORK, run.PKI
-CSV = WORK / "bench.csv"
-RAW = WORK / "raw.csv"
 
 # What is off unless asked for by name is measured too; the order is of no importance.
 FUNCTIONS = ("TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256,TLS_CHACHA20_POLY1305_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,"
@@ -66,6 +63,8 @@ class Pinned:
         self.make_prefix()
         if ours:
             self.run("wine", "reg", "add", POLICY, "/v", "Functions", "/t", "REG_SZ", "/d", FUNCTIONS, "/f")
+        # curl asks for TLS 1.3 on Windows 11 alone; Wine 8 does not know that name.
+        self.run("wine", "reg", "add", r"HKCU\Software\Wine\AppDefaults\curl.exe", "/v", "Version", "/d", "win11", "/f")
         return self
 
     def drop_in(self, arch):
@@ -111,18 +110,30 @@ class Native:
         self.engine = run.BUILD / "bench" / engine
         found = re.search(r"engine,(\S+) (\S+)", self.bench("none", "none"))
         self.name = (found[1] + " " + found[2], "", "x86_64")
-        self.what = ("records", "handshakes", "memory", *(["curl"] if engine == "openssl" and not where else []))
+        self.what = ("records", "handshakes", "memory")
 
     def bench(self, what, suite):
-        return self.run(self.engine, what, suite)
+        return printed_by(*self.command, self.engine, what, suite)
 
-    def run(self, *args):
-        done = subprocess.run([*self.command, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
-                              env={**{k: v for k, v in os.environ.items() if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")}, "PKI": str(PKI)})
-        return done.stdout.decode(errors="replace")
+
+class NativeCurl:
+    """This Debian's, with its OpenSSL."""
+
+    what = ("curl",)
+
+    def __init__(self, cpu):
+        self.cpu = cpu
+        found = re.search(r"^curl (\S+) .*(OpenSSL/\S+)", printed_by("curl", "--version"))
+        self.name = (f"curl {found[1]} {found[2]}" if found else "curl", "", "x86_64")
 
     def curl(self, url, *options):
-        return self.run("curl", *options, "-o", "/dev/null", url)
+        return printed_by(*pinned(self.cpu), "curl", *options, "-o", "/dev/null", url)
+
+
+def printed_by(*command):
+    env = {k: v for k, v in os.environ.items() if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")}
+    done = subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, env={**env, "PKI": str(PKI)})
+    return done.stdout.decode(errors="replace")
 
 
 def find_subjects(args):
@@ -138,7 +149,7 @@ def find_subjects(args):
     roots = [[]]
     if any(isinstance(wine, Wine10) for wine in wines):
         roots.append([str(run.TOP / "tests/wine10-root.sh"), str(run.BUILD / "trixie"), "run"])
-    subjects += [Native(engine, root, args.cpu) for engine in ("gnutls", "openssl") for root in roots]
+    subjects += [Native(engine, root, args.cpu) for engine in ("gnutls", "openssl") for root in roots] + [NativeCurl(args.cpu)]
     return subjects, wines
 
 
@@ -201,7 +212,7 @@ def cold_starts(subject, results):
 
 
 def curl_server():
-    """nginx with a file of 1 GiB, on the processor that curl is not on."""
+    """nginx with a file of 1 GiB."""
     (WORK / "www").mkdir(exist_ok=True)
     (WORK / "peers.log").write_bytes(b"")
     run.big_file()
@@ -249,12 +260,12 @@ def measure(subjects, args):
     return results
 
 
-# --- what came of it ----------------------------------------------------------------------------------------------
+# --- all of it ----------------------------------------------------------------------------------------------------
 
 
 def write_csv(results):
     rows, aside, total = results.counted()
-    with open(CSV, "w", newline="") as file, open(RAW, "w", newline="") as raw:
+    with open(WORK / "bench.csv", "w", newline="") as file, open(WORK / "raw.csv", "w", newline="") as raw:
         out, every = csv.writer(file), csv.writer(raw)
         out.writerow(("implementation", "wine", "arch", "suite", "what", "size", "unit", "median", "min", "max", "runs"))
         every.writerow(("implementation", "wine", "arch", "suite", "what", "size", "unit", "value", "machine"))
@@ -263,132 +274,7 @@ def write_csv(results):
                 line = (*name, suite, what, size or "", unit)
                 out.writerow((*line, *(f"{value:.6g}" for value in (statistics.median(values), min(values), max(values))), len(values)))
                 every.writerows((*line, *pair) for pair in results.rows[what, suite, size, unit][name])
-    print(f"  CSV     {CSV.relative_to(run.TOP)}; {aside} of {total} values do not count: the machine was slower then")
-
-
-class Table:
-    """The figures of bench.csv: what is not there is None."""
-
-    def __init__(self):
-        self.figures, self.names = {}, []
-        with open(CSV, newline="") as file:
-            for line in csv.DictReader(file):
-                name = (line["implementation"], line["wine"], line["arch"])
-                if name not in self.names:
-                    self.names.append(name)
-                size = int(line["size"] or 0)
-                self.figures[line["what"], line["suite"], size, name] = tuple(float(line[key]) for key in ("median", "min", "max"))
-
-    def get(self, what, suite, size, name):
-        found = self.figures.get((what, suite, size, name))
-        return found and found[0]
-
-    def rows_of(self, *whats):
-        return list(dict.fromkeys(key[:3] for key in self.figures if key[0] in whats))
-
-    def engine(self, prefix):
-        """The newest library of that name that was measured."""
-        return max((name for name in self.names if name[0].startswith(prefix)), default=(prefix, "", ""), key=lambda name: [int(n) for n in re.findall(r"\d+", name[0])])
-
-
-def number(value):
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def ratio(ours, theirs):
-    return f"**{ours / theirs:.2f}**" if ours and theirs else "–"
-
-
-def markdown(head, rows):
-    print("| " + " | ".join(head) + " |")
-    print("|---" * len(head) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print()
-
-
-def size_name(size):
-    return f"{size} B" if size < 1024 else f"{size // 1024} KiB"
-
-
-OURS64, OURS32 = ("ours", "Wine 10", "x86_64"), ("ours", "Wine 10", "i686")
-THEIRS64, THEIRS32 = ("built-in", "Wine 10", "x86_64"), ("built-in", "Wine 10", "i686")
-
-
-def comparison(table, whats, label, first):
-    """Ours against Wine 10's own in both architectures, and the ceilings."""
-    gnutls, openssl = table.engine("GnuTLS"), table.engine("OpenSSL")
-    head = [first, "Wine 10, 64 bit", "ours", "ratio", "Wine 10, 32 bit", "ours", "ratio", f"{gnutls[0]}, native", f"{openssl[0]}, native"]
-    rows = []
-    for what, suite, size in table.rows_of(*whats):
-        cells = [table.get(what, suite, size, name) for name in (THEIRS64, OURS64, THEIRS32, OURS32, gnutls, openssl)]
-        rows.append([label(what, suite, size), number(cells[0]), number(cells[1]), ratio(cells[1], cells[0]), number(cells[2]), number(cells[3]), ratio(cells[3], cells[2]),
-                     number(cells[4]), number(cells[5])])
-    if rows:
-        markdown(head, rows)
-
-
-def validation(table):
-    """What it adds to a handshake of a client of ours."""
-    rows = []
-    for _, suite, _ in table.rows_of("client-validated"):
-        cells = []
-        for name in OURS64, OURS32:
-            manual, automatic = table.get("client", suite, 0, name), table.get("client-validated", suite, 0, name)
-            cells += [number(manual), number(automatic), number(1000 / automatic - 1000 / manual) if manual and automatic else "–"]
-        rows.append([suite, *cells])
-    if rows:
-        markdown(["suite", "64 bit", "validated", "ms more", "32 bit", "validated", "ms more"], rows)
-
-
-def everything(table, whats):
-    """Each figure with its spread, for whoever wants it."""
-    keys = table.rows_of(*whats)
-    names = [name for name in table.names if any((*key, name) in table.figures for key in keys)]
-    rows = []
-    for key in keys:
-        cells = (table.figures.get((*key, name)) for name in names)
-        rows.append([key[0], key[1] or "–", size_name(key[2]) if key[2] else "–", *(f"{number(cell[0])} ({number(cell[1])}–{number(cell[2])})" if cell else "–" for cell in cells)])
-    if rows:
-        markdown(["what", "suite", "size", *(" ".join(name).replace("  ", " ") for name in names)], rows)
-
-
-def print_tables():
-    table = Table()
-    print("\n## In short\n")
-    print("Records, MB/s:\n")
-    comparison(table, ("encrypt", "decrypt"), lambda what, suite, size: f"{suite}, {what} {size_name(size)}", "records")
-    print("Handshakes a second, this side's time alone:\n")
-    comparison(table, ("client", "client-resumed", "server", "server-resumed"), lambda what, suite, size: f"{suite}, {what.replace('-', ', ')}", "handshakes")
-    print("The same with automatic validation, which Wine's own leaves to programs:\n")
-    validation(table)
-    print("Memory of a connection, KiB:\n")
-    comparison(table, ("memory-idle", "memory-used"), lambda what, suite, size: f"{suite}, {what[7:]}", "memory")
-    print("From the process's creation to its ClientHello, ms (less is better):\n")
-    comparison(table, ("start-main", "start-secur32", "start-hello", "start"), lambda what, suite, size: what, "cold start")
-    print("A file of 1 GiB with curl, MB/s:\n")
-    comparison(table, ("curl",), lambda what, suite, size: suite, "curl")
-    print("## All figures, with the least and the most of a round\n")
-    for whats in (("encrypt",), ("decrypt",), ("client", "client-resumed", "client-validated"), ("server", "server-resumed"), ("memory-idle", "memory-used"),
-                  ("start-main", "start-secur32", "start-hello", "start"), ("curl",)):
-        everything(table, whats)
-    return table
-
-
-def plot(table):
-    """tests/bench/throughput.svg, and a PNG to look at, of AES-128-GCM."""
-    suite = "tls12-aes128gcm"
-    lines = {"ours": OURS64, "own": THEIRS64, "ours32": OURS32, "own32": THEIRS32, "gnutls": table.engine("GnuTLS"), "openssl": table.engine("OpenSSL")}
-    if not table.get("encrypt", suite, 64, OURS64):
-        return
-    for what in ("encrypt", "decrypt"):
-        with open(WORK / f"{what}.dat", "w") as data:
-            for size in (64, 1024, 4096, 16384):
-                data.write(" ".join([str(size), *(str(table.get(what, suite, size, name) or "nan") for name in lines.values())]) + "\n")
-    for kind, output in ("svg", HERE / "throughput.svg"), ("png", WORK / "throughput.png"):
-        subprocess.run(["gnuplot", "-e", f"kind='{kind}'; output='{output}'; folder='{WORK}'; gnutls='{lines['gnutls'][0]}'; openssl='{lines['openssl'][0]}'", HERE / "throughput.gp"], check=True)
+    print(f"  CSV     build/bench/bench.csv; {aside} of {total} values do not count: the machine was slower then")
 
 
 def main():
@@ -402,9 +288,11 @@ def main():
     args = parser.parse_args()
 
     if args.tables:
-        plot(print_tables())
+        tables.show(WORK)
         return 0
     WORK.mkdir(parents=True, exist_ok=True)
+    # Itself, and the server of curl's file, elsewhere.
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {args.cpu} or {args.cpu})
     pki.make(PKI, 9)
     wines = []
     try:
@@ -415,7 +303,7 @@ def main():
             wine.close()
         run.stop_peers()
     write_csv(results)
-    plot(print_tables())
+    tables.show(WORK)
     for (what, suite, why), names in results.missing.items():
         print(f"  NONE    {what} {suite}: {why}: {', '.join(' '.join(name).strip() for name in names)}")
     return 0
