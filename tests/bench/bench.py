@@ -4,8 +4,8 @@
     tests/bench/bench.py [--rounds N] [--only WHAT] [--suite NAME] [--cpu N] [--wine 8|10]
     tests/bench/bench.py --tables       prints the tables of the last run again
 
-WHAT is records, handshakes, validation, memory, start or curl. All take turns suite by suite, in several rounds, pinned to one
-processor and, run by root, before what else it has to do. A figure is the median of the rounds, each of which is the median of many
+WHAT is records, handshakes, validation, memory, start or curl. All take turns suite by suite, in several rounds; all but curl
+pinned to one processor and, run by root, before what else it has to do. A figure is the median of the rounds, each of which is the median of many
 short slices (bench.c), with the least and the most that a round gave. Rounds do not count in which the machine itself was slower than it
 can be (bench.c times a loop of known work), as long as a third is left. Writes build/bench/bench.csv, every single value to
 build/bench/raw.csv, and what tables.py makes of them.
@@ -49,13 +49,21 @@ def pinned(cpu):
 
 
 class Pinned:
-    """A Wine whose processes, its server among them, share one processor."""
+    """A Wine whose processes, its server among them, share one processor, until they are set free."""
 
     roots = ("root.pem",)
     cpu = 0
 
+    free = False
+
     def enter(self):
-        return [*pinned(self.cpu), *super().enter()]
+        return [*([] if self.free else pinned(self.cpu)), *super().enter()]
+
+    def set_free(self):
+        """From now on it runs like any other program."""
+        self.free = True
+        self.run("wineserver", "-k", timeout=30)
+        self.run("wineserver", "-p600")
 
     def prepare(self, ours):
         self.ours = ours
@@ -121,13 +129,12 @@ class NativeCurl:
 
     what = ("curl",)
 
-    def __init__(self, cpu):
-        self.cpu = cpu
+    def __init__(self):
         found = re.search(r"^curl (\S+) .*(OpenSSL/\S+)", printed_by("curl", "--version"))
         self.name = (f"curl {found[1]} {found[2]}" if found else "curl", "", "x86_64")
 
     def curl(self, url, *options):
-        return printed_by(*pinned(self.cpu), "curl", *options, "-o", "/dev/null", url)
+        return printed_by("curl", *options, "-o", "/dev/null", url)
 
 
 def printed_by(*command):
@@ -149,7 +156,7 @@ def find_subjects(args):
     roots = [[]]
     if any(isinstance(wine, Wine10) for wine in wines):
         roots.append([str(run.TOP / "tests/wine10-root.sh"), str(run.BUILD / "trixie"), "run"])
-    subjects += [Native(engine, root, args.cpu) for engine in ("gnutls", "openssl") for root in roots] + [NativeCurl(args.cpu)]
+    subjects += [Native(engine, root, args.cpu) for engine in ("gnutls", "openssl") for root in roots] + [NativeCurl()]
     return subjects, wines
 
 
@@ -232,7 +239,7 @@ def curl_fetch(subject, results, suite):
         results.lacks(subject, "curl", suite, output.strip()[-100:])
 
 
-def measure(subjects, args):
+def measure(subjects, wines, args):
     results = Results()
     # Memory differs by nothing from round to round.
     rounds = {"memory": 1, "validation": min(args.rounds, 3), "curl": min(args.rounds, 3)}
@@ -240,7 +247,10 @@ def measure(subjects, args):
         if args.only and what != args.only:
             continue
         started = time.time()
+        # Of curl, its server, Wine's and the kernel's part of the network none may be kept waiting for another.
         if what == "curl":
+            for wine in wines:
+                wine.set_free()
             curl_server()
         for round_ in range(rounds.get(what, args.rounds)):
             for suite in VERSIONS if what == "curl" else suites_of(what):
@@ -291,13 +301,11 @@ def main():
         tables.show(WORK)
         return 0
     WORK.mkdir(parents=True, exist_ok=True)
-    # Itself, and the server of curl's file, elsewhere.
-    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {args.cpu} or {args.cpu})
     pki.make(PKI, 9)
     wines = []
     try:
         subjects, wines = find_subjects(args)
-        results = measure(subjects, args)
+        results = measure(subjects, wines, args)
     finally:
         for wine in wines:
             wine.close()
