@@ -331,12 +331,17 @@ static bool measure_encrypt(struct end *end, const struct suite *suite, size_t s
 {
     uint8_t *room = calloc(1, HEADER_MAX + size + TRAILER_MAX);
     struct sample samples[SLICES];
-    unsigned i;
-    bool good =
-        encrypt_many(end, room, size, 4, &samples[0]) && encrypt_many(end, room, size, 4, &samples[0]);
-    unsigned count = good ? slice_of(samples[0].ns, 10000) : 0;
+    unsigned count = 4, i;
+    bool good = true;
 
-    for (i = 0; good && i < SLICES; i++) good = encrypt_many(end, room, size, count, &samples[i]);
+    /* The first two only say how many go into a slice. */
+    for (i = 0; good && i < SLICES + 2; i++)
+    {
+        struct sample *sample = &samples[i < 2 ? 0 : i - 2];
+
+        good = encrypt_many(end, room, size, count, sample);
+        if (good && i == 1) count = slice_of(sample->ns, 10000);
+    }
     free(room);
     if (good)
         record_row("encrypt", suite, size, samples);
@@ -383,9 +388,9 @@ static bool measure_decrypt(struct pair *pair, const struct suite *suite, size_t
             used = 0;
         }
         now = count < batch - used ? count : batch - used;
-        good = good && decrypt_many(pair->end, records + used, now, &sample);
+        if (!good || !(good = decrypt_many(pair->end, records + used, now, &sample))) break;
         used += now;
-        /* The first two only say how many go into a slice. */
+        /* As above. */
         if (tried++ < 2)
             count = slice_of(sample.ns, batch);
         else if (now == count && taken < SLICES)

@@ -50,7 +50,7 @@ struct credential *engine_credential(const struct suite *suite, unsigned use, ch
     credential->server = use & USE_SERVER;
     credential->flags = credential->server ? SERVER_FLAGS : CLIENT_FLAGS;
     if (suite->protocol == PROTOCOL_DTLS12)
-        credential->flags |= credential->server ? ASC_REQ_DATAGRAM : ISC_REQ_DATAGRAM;
+        credential->flags |= ISC_REQ_DATAGRAM; /* a server's is the same bit */
     if (!credential->server)
         last = client_credential(protocols[suite->protocol][0], suite->protocol == PROTOCOL_TLS13,
                                  flags | SCH_CRED_NO_DEFAULT_CREDS, NULL, 0, &credential->handle);
