@@ -240,11 +240,16 @@ programs: build/.host-test build/.host-programs all
 check-all:
 	@tests/all.sh check winetest interop programs
 
-# ROUNDS=1: quicker. T=records, handshakes, validation, memory, start or curl: only these. SUITE=tls13: only suites with that in their name.
-bench: build/.host-test build/.host-bench build/.host-programs all build/bench/gnutls build/bench/openssl $(foreach arch,$(ARCHES),build/$(arch)/bench/bench.exe build/$(arch)/bench/start.exe)
-	@deps/fetch.sh build/deps/tarballs nghttp2 curl aria2
-	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs || exit; done
+# ROUNDS=1: quicker. T=records, handshakes, validation, memory, start or curl: only these. SUITE=tls13: only suites with that in
+# their name.
+bench: build/.host-test build/.host-bench all build/bench/gnutls build/bench/openssl \
+    $(foreach arch,$(ARCHES),build/$(arch)/bench/bench.exe build/$(arch)/bench/start.exe) $(if $(filter-out curl,$(T)),,bench-curl)
 	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(T),--only $(T)) $(if $(SUITE),--suite $(SUITE))
+
+.PHONY: bench-curl
+bench-curl: build/.host-programs
+	@deps/fetch.sh build/deps/tarballs nghttp2 curl
+	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs curl || exit; done
 
 demo: build/.host-test all
 	@tools/demo.sh build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds programs that use Schannel and that nobody here wrote, for one Windows architecture.
 #
-#   deps/programs.sh ARCH TARBALLS OUT    ARCH is x86_64 or i686; OUT gets curl.exe and aria2c.exe
+#   deps/programs.sh ARCH TARBALLS OUT [PROGRAM]    ARCH is x86_64 or i686; OUT gets curl.exe and aria2c.exe, or the one named
 #
 # curl (with nghttp2, for HTTP/2) and aria2, from Debian's upstream tarballs without Debian's patches. A program already
 # built from the same inputs is left alone. Logs are OUT/log/*.
@@ -12,6 +12,7 @@ arch=$1
 mkdir -p "$2" "$3/log" "$3/work"
 tarballs=$(cd "$2" && pwd)
 out=$(cd "$3" && pwd)
+only=${4:-}
 host=$arch-w64-mingw32
 work=$out/work
 jobs=${JOBS:-$(nproc)}
@@ -73,6 +74,7 @@ build() { # package
 program() { # exe package...
     exe=$1
     shift
+    [ -z "$only" ] || [ "$only" = "$exe" ] || return 0
     if [ -f "$out/$exe.exe" ] && [ "$(cat "$out/.$exe" 2>/dev/null)" = "$(inputs "$@")" ]; then return; fi
     for package in "$@"; do build "$package"; done
     inputs "$@" >"$out/.$exe"

@@ -1,6 +1,6 @@
 # The README's picture. bench.py sets kind, output, folder and the names of the libraries.
-if (kind eq "svg") set terminal svg size 900,400 dynamic font "sans,12" background "white"
-if (kind eq "png") set terminal png size 900,400 font "sans,10" background "white"
+if (kind eq "svg") set terminal svg size 900,460 dynamic font "sans,12" background "white"
+if (kind eq "png") set terminal png size 900,460 font "sans,10" background "white"
 set output output
 set multiplot layout 1,2 title "AES-128-GCM, TLS 1.2, through secur32 in Wine 10, on one processor"
 set logscale x 2
@@ -11,7 +11,7 @@ set xtics ("64 B" 64, "1 KiB" 1024, "4 KiB" 4096, "16 KiB" 16384)
 set ylabel "MB/s"
 set format y "%.0f"
 set grid ytics lc rgb "#dddddd"
-set key bottom right samplen 2
+set key outside below maxrows 3 samplen 3
 set style data linespoints
 do for [what in "encrypt decrypt"] {
     set title (what eq "encrypt" ? "EncryptMessage" : "DecryptMessage")
