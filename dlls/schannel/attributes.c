@@ -447,12 +447,12 @@ static SECURITY_STATUS query_keying_material(struct context *context, void *buff
 {
     const struct keying_material *keying = &context->keying;
     SecPkgContext_KeyingMaterial *material = buffer;
-    struct span label = { keying->bytes, keying->label_size },
-                value = { keying->bytes + keying->label_size, keying->context_size };
+    struct span label, rest = { keying->bytes, keying->label_size + keying->context_size };
 
     if (!keying->size) return SEC_E_INVALID_HANDLE;
+    span_take(&rest, keying->label_size, &label);
     material->cbKeyingMaterial = keying->size;
-    return export_material(context, label, value, keying->size, &material->pbKeyingMaterial);
+    return export_material(context, label, rest, keying->size, &material->pbKeyingMaterial);
 }
 
 static SECURITY_STATUS query_keying_material_inproc(struct context *context, void *buffer)
