@@ -213,6 +213,8 @@ deps-update: build/.host
 	deps/fetch.sh --update
 	git diff --stat deps/lock
 
+include tests/fuzz/fuzz.mk
+
 # --- what people run -----------------------------------------------------------------------------------------------
 
 TESTS    = $(filter-out pair door sides,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building (`deps/host.sh build`), testing (`deps/host.sh test`), the programs to test with
-# (`deps/host.sh programs`) or measuring (`deps/host.sh bench`) need and this machine lacks.
+# (`deps/host.sh programs`), measuring (`deps/host.sh bench`) or fuzzing (`deps/host.sh fuzz`) need and this machine lacks.
 # Does nothing, and needs nothing, when all of it is there.
 set -eu
 
@@ -22,8 +22,12 @@ bench)
     commands="gnuplot taskset /usr/include/gnutls/gnutls.h /usr/include/openssl/ssl.h"
     packages="gnuplot-nox util-linux libgnutls28-dev libssl-dev"
     ;;
+fuzz)
+    commands="clang llvm-profdata"
+    packages="clang libclang-rt-dev llvm mingw-w64-common"
+    ;;
 *)
-    echo "usage: $0 build|test|programs|bench" >&2
+    echo "usage: $0 build|test|programs|bench|fuzz" >&2
     exit 2
     ;;
 esac

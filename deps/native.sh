@@ -1,0 +1,62 @@
+#!/bin/sh
+# Builds GMP, nettle and GnuTLS for this machine, with what watches over them in tests: for `make fuzz`.
+#
+#   deps/native.sh KIND TARBALLS OUT    KIND is fuzz (coverage, bounds) or threads (data races); OUT gets include/ and lib/
+#
+# The same sources and patches as in the DLL. GMP and nettle are watched over where they are called, not within: their
+# assembly cannot be, and is not what reads a peer's bytes. A build from the same inputs is left alone.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+kind=$1
+mkdir -p "$2" "$3/log"
+tarballs=$(cd "$2" && pwd)
+out=$(cd "$3" && pwd)
+work=$out/work
+jobs=${JOBS:-$(nproc)}
+case $kind in
+fuzz) watch="-fsanitize=address,fuzzer-no-link" ;;
+threads) watch="-fsanitize=thread" ;;
+*) echo "usage: $0 fuzz|threads TARBALLS OUT" >&2; exit 2 ;;
+esac
+
+# How a tarball is unpacked and patched, and what is said when something fails, is the same as for Windows.
+eval "$(sed -n '/^step() {/,/^}/p; /^unpack() {/,/^}/p' "$here/build.sh")"
+
+inputs=$({ grep -E 'sha256 .* (gmp|nettle|gnutls28)_' "$here/lock"; cat "$0" "$here/patches/"*.patch; clang --version; } | sha256sum)
+[ "$(cat "$out/.built" 2>/dev/null)" != "$inputs" ] || exit 0
+
+plain="-O2 -g"
+configure_gmp() {
+    mkdir -p doc && echo 'all install:' >doc/Makefile.in || return
+    ./configure --prefix="$out" --disable-shared --enable-static --disable-cxx CC=gcc CFLAGS="$plain -fPIC"
+}
+
+configure_nettle() {
+    ./configure --prefix="$out" --libdir="$out/lib" --disable-shared --enable-static --enable-fat --disable-documentation \
+        --disable-openssl --with-include-path="$out/include" --with-lib-path="$out/lib" CC=gcc CFLAGS="$plain"
+}
+
+# As for Windows, where it is about what the library does.
+configure_gnutls() {
+    ./configure --prefix="$out" --disable-shared --enable-static --with-included-libtasn1 --with-included-unistring \
+        --without-p11-kit --without-idn --without-zlib --without-brotli --without-zstd --without-tpm --without-tpm2 \
+        --with-system-priority-file= --with-default-trust-store-file= --enable-ssl3-support --enable-ssl2-support \
+        --disable-tools --disable-cxx --disable-doc --disable-tests --disable-nls --disable-libdane --disable-guile \
+        --disable-full-test-suite --disable-rpath --disable-gost --enable-hardware-acceleration --disable-dyn-ncrypt \
+        PKG_CONFIG_LIBDIR="$out/lib/pkgconfig" GMP_CFLAGS="-I$out/include" GMP_LIBS="-L$out/lib -lgmp" \
+        CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer $watch" CPPFLAGS="-I$out/include" LDFLAGS="-L$out/lib"
+}
+
+library() { # package dir
+    echo "  DEPS    native $kind $2"
+    step "$2-unpack" unpack "$1" "$2"
+    (cd "$work/$2" && step "$2-configure" "configure_$2")
+    step "$2-make" make -C "$work/$2" -j"$jobs"
+    step "$2-install" make -C "$work/$2" install
+}
+
+library gmp gmp
+library nettle nettle
+library gnutls28 gnutls
+echo "$inputs" >"$out/.built"

@@ -1,0 +1,55 @@
+# The native build for `make fuzz`: the DLL's sources, mingw-w64's headers, a small Windows (tests/fuzz/world.c), clang's
+# sanitizers. keys.c is replaced by keys of our own; main.c and lsa.c have nothing to say.
+
+FUZZ_TARGETS = hello chain secbuf settings flight peer door
+FUZZ_CC      = clang
+FUZZ_FLAGS   = -std=gnu11 -g -O1 -fno-omit-frame-pointer -w -D__CYGWIN__ -fshort-wchar -fno-builtin '-D__declspec(x)=' -D__stdcall= \
+               -D__cdecl= -include tests/fuzz/native.h -Iinclude -Idlls/schannel -Itests/fuzz -MMD -MP
+FUZZ_HEADERS = -idirafter /usr/share/mingw-w64/include
+FUZZ_WATCH   = -fsanitize=address,undefined -fno-sanitize=null,object-size,function -fno-sanitize-recover=undefined
+FUZZ_ROOMS   = $(filter-out main.o keys.o lsa.o,$(notdir $(SRCS:.c=.o)))
+FUZZ_COMMON  = world.o common.o keys.o sides.o
+FUZZ_LIBS    = build/deps/fuzz/lib/libgnutls.a build/deps/fuzz/lib/libhogweed.a build/deps/fuzz/lib/libnettle.a \
+               build/deps/fuzz/lib/libgmp.a -lpthread
+
+build/.host-fuzz: deps/host.sh build/.host
+	deps/host.sh fuzz
+	@touch $@
+
+build/fuzz/.deps: deps/lock deps/native.sh deps/build.sh $(wildcard deps/patches/*) | build/.host-fuzz
+	@mkdir -p build/fuzz
+	deps/fetch.sh build/deps/tarballs gmp nettle gnutls28
+	deps/native.sh fuzz build/deps/tarballs build/deps/fuzz
+	@touch $@
+
+build/fuzz/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      fuzz $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_WATCH) -fsanitize=fuzzer-no-link -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -c -o $@ $<
+
+build/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      fuzz $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_WATCH) -fsanitize=fuzzer-no-link -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -c -o $@ $<
+
+$(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/%.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
+	@echo "  LINK    $@"
+	@$(FUZZ_CC) $(FUZZ_WATCH) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
+
+-include $(wildcard build/fuzz/*.d build/fuzz/rooms/*.d)
+
+# The same rooms with calls that fail on order (tests/faults): their own objects, in which what they call has other names.
+build/fuzz/faults/stubs.s: $(FUZZ_ROOMS:%=build/fuzz/rooms/%) tests/faults/faults.py
+	@mkdir -p $(@D)
+	@tests/faults/faults.py sysv nm build/fuzz/faults/stubs $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
+	@for o in $(FUZZ_ROOMS); do objcopy --redefine-syms=build/fuzz/faults/stubs.syms build/fuzz/rooms/$$o build/fuzz/faults/$$o || exit; done
+
+build/fuzz/native-faults: build/fuzz/faults/stubs.s build/fuzz/faults.o $(FUZZ_COMMON:%=build/fuzz/%) tests/faults/due.c tests/faults/due.h
+	@echo "  LINK    $@"
+	@$(FUZZ_CC) -g -DFAULTS_LIST='"stubs.h"' -Ibuild/fuzz/faults $(FUZZ_WATCH) -o $@ build/fuzz/faults/stubs.s tests/faults/due.c \
+	    build/fuzz/faults.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/faults/%) $(FUZZ_LIBS)
+
+# What is freed, looked at before it is.
+build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
+	@echo "  LINK    $@"
+	@$(FUZZ_CC) -g -rdynamic $(FUZZ_WATCH) -o $@ $^ $(FUZZ_LIBS)
