@@ -146,7 +146,8 @@ void profile_destroy(struct profile *profile)
             if (profile->priorities[side][i]) gnutls_priority_deinit(profile->priorities[side][i]);
         if (profile->certificates[side]) gnutls_certificate_free_credentials(profile->certificates[side]);
     }
-    gnutls_memset(profile->ticket_key.data, 0, profile->ticket_key.size);
+    /* GnuTLS sets the size of a key it has no memory for, too. */
+    if (profile->ticket_key.data) gnutls_memset(profile->ticket_key.data, 0, profile->ticket_key.size);
     gnutls_free(profile->ticket_key.data);
     free(profile);
 }
