@@ -2,6 +2,7 @@
 """Runs the tests: every test program in every Wine there is, against servers on loopback.
 
     tests/run.py [--only NAME] [--wine 8|10] [--arch x86_64|i686]
+    tests/run.py --soak FRACTION        only handshakes and data for long (tests/sspi_threads.c)
     tests/run.py --serve                only starts the servers and prints the environment a test wants
 
 Prints a line for each test that did not pass, a count for each program, and at the end
@@ -583,6 +584,27 @@ def check_imports(wine):
     for arch in wine.arches:
         strange = imports_of(BUILD / arch / "schannel.dll") - ALLOWED_IMPORTS
         report("FAIL" if strange else "PASS", f"{arch}: only DLLs that Wine and Windows have are imported", ", ".join(strange))
+
+
+@check
+def check_the_file_is_hardened(wine):
+    """ASLR, with all the address bits there are, no code that can be written, no data that can be run, and no library looked for in the program's own folder."""
+    for arch in wine.arches:
+        data = (BUILD / arch / "schannel.dll").read_bytes()
+        pe = struct.unpack_from("<I", data, 0x3C)[0]
+        sections, optional_size = struct.unpack_from("<H", data, pe + 6)[0], struct.unpack_from("<H", data, pe + 20)[0]
+        flags, file_flags = struct.unpack_from("<H", data, pe + 24 + 70)[0], struct.unpack_from("<H", data, pe + 22)[0]
+        wanted = 0x40 | 0x100 | (0x20 if arch == "x86_64" else 0)  # DYNAMIC_BASE, NX_COMPAT, HIGH_ENTROPY_VA
+        report("PASS" if flags & wanted == wanted and not file_flags & 1 else "FAIL", f"{arch}: ASLR and NX", f"{flags:#x}, {file_flags:#x}")
+        headers = [struct.unpack_from("<8s28xI", data, pe + 24 + optional_size + 40 * i) for i in range(sections)]
+        both = [name for name, characteristics in headers if characteristics & 0x20000000 and characteristics & 0x80000000]
+        report("PASS" if headers and not both else "FAIL", f"{arch}: no section can be written and run", str(both))
+        listing = subprocess.run([f"{arch}-w64-mingw32-objdump", "-p", BUILD / arch / "schannel.dll"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        # LoadLibraryA of 32 bit is the C start-up's, for a libgcc that is loaded already; LoadLibraryExW is told where to look.
+        loads = set(re.findall(r"\b(LoadLibrary\w+|GetModuleHandleEx\w|LoadModule)\b", listing)) - {"LoadLibraryExW"} - ({"LoadLibraryA"} if arch == "i686" else set())
+        sources = [source.name for source in (TOP / "dlls/schannel").glob("*.c") for call in re.findall(r"LoadLibrary\w*\([^;]*;", source.read_text())
+                   if "LOAD_LIBRARY_SEARCH_SYSTEM32" not in call]
+        report("PASS" if "GetProcAddress" in listing and not loads and not sources else "FAIL", f"{arch}: libraries are looked for in the system's folder only", f"{loads} {sources}")
 
 
 @check
@@ -1179,6 +1201,27 @@ def serve():
         stop_peers()
 
 
+SOAK_HANDSHAKES, SOAK_MIB = 1_000_000, 1 << 20  # of the whole: a million handshakes, and a TiB
+
+
+def soak(wines, fraction):
+    """Handshakes and data for long, in a prefix of their own, so that other tests can run meanwhile."""
+    pki.make(PKI, file_server(PKI))
+    handshakes, mib = max(int(SOAK_HANDSHAKES * fraction), 100), max(int(SOAK_MIB * fraction), 100)
+    for wine in wines:
+        wine.prefix = WORK / f"prefix{wine.version}-soak"
+        wine.make_prefix()
+        for arch in wine.arches:
+            name = f"Wine {wine.version} {arch} soak"
+            code, output = wine.run("wine", BUILD / arch / "tests/sspi_threads.exe", "sspi_threads", "soak", handshakes, mib, cwd=BUILD / arch / "tests", timeout=40 * 3600,
+                                    SSPI_WAY="secur32", SSPI_DLL="schannel.dll", WINETEST_PLATFORM="windows")
+            print("".join(f"  {line}\n" for line in output.splitlines() if not re.match("PASS|FAIL", line)), end="", flush=True)
+            verdicts = re.findall(r"^(PASS|FAIL) (.*)$", output, re.M)
+            for verdict, test in verdicts or [("FAIL", f"ended with {code} before its time")]:
+                report(verdict, f"{name}: {test}")
+        wine.close()
+
+
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
@@ -1188,6 +1231,7 @@ def main():
     parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
     parser.add_argument("--arch", choices=("x86_64", "i686"), help="only this architecture")
     parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
+    parser.add_argument("--soak", type=float, metavar="FRACTION", help="a million handshakes and a TiB of data, or that part of them, instead")
     args = parser.parse_args()
 
     WORK.mkdir(parents=True, exist_ok=True)
@@ -1195,6 +1239,12 @@ def main():
         serve()
         return 0
     wines = find_wines(args.wine)
+    if args.soak:
+        for wine in wines:
+            wine.arches = [arch for arch in wine.arches if not args.arch or arch == args.arch]
+        soak(wines, args.soak)
+        print(f"{passed} passed, {failed} failed, {skipped} skipped")
+        return 1 if failed else 0
     pki.make(PKI, file_server(PKI))
     start_peers()
     try:
