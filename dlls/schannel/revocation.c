@@ -24,7 +24,7 @@ static BOOL CALLBACK load_cryptnet(INIT_ONCE *once, void *parameter, void **resu
     (void)once;
     (void)parameter;
     (void)result;
-    if (!(cryptnet = LoadLibraryW(L"cryptnet.dll"))) return FALSE;
+    if (!(cryptnet = LoadLibraryExW(L"cryptnet.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32))) return FALSE;
     get_url = (void *)GetProcAddress(cryptnet, "CryptGetObjectUrl");
     retrieve = (void *)GetProcAddress(cryptnet, "CryptRetrieveObjectByUrlW");
     return get_url && retrieve;
