@@ -1,10 +1,13 @@
 # schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make check-all, make bench, make demo,
-# make lint, make format, make debug T=room.
+# make fuzz, make faults, make soak, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
 #   GNUTLS_PREFIX_x86_64=folder   an installed mingw GnuTLS (static) instead of ours; the same for i686
 #   T=name                        only this test (make check, make winetest, make programs, make debug)
+#   T=seconds                     of each target (make fuzz)
+#   STRIDE=7                      every seventh failure (make faults)
+#   SOAK=0.001                    that part of it (make soak)
 #   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
 
 PRODUCT_VERSION = 0.1.0
@@ -23,7 +26,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop programs bench demo lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs fuzz faults soak bench demo lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -215,6 +218,23 @@ deps-update: build/.host
 
 include tests/fuzz/fuzz.mk
 
+# The product's objects with calls that fail on order; 64 bit (tests/faults/faults.py).
+build/x86_64/faults/stubs.s: $(x86_64_OBJS) tests/faults/faults.py
+	@mkdir -p $(@D)
+	@tests/faults/faults.py win64 x86_64-w64-mingw32-nm build/x86_64/faults/stubs $(x86_64_OBJS)
+	@for o in $(x86_64_OBJS); do x86_64-w64-mingw32-objcopy --redefine-syms=build/x86_64/faults/stubs.syms $$o build/x86_64/faults/$${o##*/} || exit; done
+
+build/x86_64/faults/schannel.dll: build/x86_64/faults/stubs.s tests/faults/due.c tests/faults/due.h build/x86_64/schannel.def build/x86_64/version.o
+	@echo "  LINK    $@"
+	@{ cat build/x86_64/schannel.def; printf '  fault_arm\n  fault_disarm\n  fault_name\n'; } >build/x86_64/faults/schannel.def
+	@x86_64-w64-mingw32-gcc -g -shared -DFAULTS_LIST='"stubs.h"' -Ibuild/x86_64/faults -o $@ build/x86_64/faults/stubs.s tests/faults/due.c \
+	    $(patsubst %,build/x86_64/faults/%,$(notdir $(x86_64_OBJS))) build/x86_64/version.o build/x86_64/faults/schannel.def $(x86_64_LIBS)
+
+build/x86_64/faults/door_faults.exe: tests/faults/door_faults.c build/x86_64/tests/door.o build/x86_64/tests/sides.o
+	@mkdir -p $(@D)
+	@echo "  CC      x86_64 $<"
+	@x86_64-w64-mingw32-gcc $(x86_64_TEST_FLAGS) -MF $@.d -o $@ $^ -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
+
 # --- what people run -----------------------------------------------------------------------------------------------
 
 TESTS    = $(filter-out pair door sides,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
@@ -252,6 +272,21 @@ bench: build/.host-test build/.host-bench all build/bench/gnutls build/bench/ope
 bench-curl: build/.host-programs
 	@deps/fetch.sh build/deps/tarballs nghttp2 curl
 	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs curl || exit; done
+
+# Every fuzz target for T seconds, and random calls through the door in Wine.
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
+	@tests/fuzz/run.sh $(or $(T),60) $(FUZZ_TARGETS)
+
+# Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys.
+# STRIDE=7: every seventh failure.
+STRIDE ?= 1
+faults: build/fuzz/native-faults build/fuzz/native-secrets build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
+	@tests/faults/run.sh $(STRIDE)
+
+# A million handshakes and a TiB of data, or SOAK=0.001 of them.
+SOAK ?= 1
+soak: build/.host-test all $(foreach arch,$(ARCHES),build/$(arch)/tests/sspi_threads.exe)
+	@tests/run.py --soak $(SOAK)
 
 demo: build/.host-test all
 	@tools/demo.sh build

@@ -10,6 +10,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 kind=$1
 mkdir -p "$2" "$3/log"
+# shellcheck disable=SC2034 # unpack, of build.sh, wants it
 tarballs=$(cd "$2" && pwd)
 out=$(cd "$3" && pwd)
 work=$out/work

@@ -1222,6 +1222,24 @@ def soak(wines, fraction):
         wine.close()
 
 
+def faults(wines, stride):
+    """Calls that fail on order (tests/faults), in 64 bit."""
+    pki.make(PKI, file_server(PKI))
+    for wine in wines:
+        wine.prefix = WORK / f"prefix{wine.version}-faults"  # whatever happens to it
+        wine.make_prefix()
+        if "x86_64" in wine.arches:
+            folder = BUILD / "x86_64/faults"
+            name = f"Wine {wine.version} calls that fail"
+            code, output = wine.run("wine", folder / "door_faults.exe", "door_faults", stride, cwd=folder, timeout=4 * 3600, SSPI_WAY="direct", SSPI_DLL=f"Z:{folder}/schannel.dll",
+                                    WINETEST_PLATFORM="windows")
+            print("".join(f"  {line}\n" for line in output.splitlines()[-60:] if not re.match("PASS|FAIL", line)), end="", flush=True)
+            verdicts = re.findall(r"^(PASS|FAIL) (.*)$", output, re.M)
+            for verdict, test in verdicts or [("FAIL", f"ended with {code} before its time")]:
+                report(verdict, f"{name}: {test}")
+        wine.close()
+
+
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
@@ -1231,6 +1249,7 @@ def main():
     parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
     parser.add_argument("--arch", choices=("x86_64", "i686"), help="only this architecture")
     parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
+    parser.add_argument("--faults", type=int, metavar="STRIDE", help="calls that fail on order, every so many, instead")
     parser.add_argument("--soak", type=float, metavar="FRACTION", help="a million handshakes and a TiB of data, or that part of them, instead")
     args = parser.parse_args()
 
@@ -1239,6 +1258,10 @@ def main():
         serve()
         return 0
     wines = find_wines(args.wine)
+    if args.faults:
+        faults(wines, args.faults)
+        print(f"{passed} passed, {failed} failed, {skipped} skipped")
+        return 1 if failed else 0
     if args.soak:
         for wine in wines:
             wine.arches = [arch for arch in wine.arches if not args.arch or arch == args.arch]
