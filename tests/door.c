@@ -422,6 +422,39 @@ void hello_parse(const BYTE *token, size_t size, struct hello *hello)
     }
 }
 
+SIZE_T heap_in_use(unsigned *blocks)
+{
+    HANDLE heaps[64];
+    DWORD i, count = GetProcessHeaps(ARRAY_SIZE(heaps), heaps);
+    unsigned busy = 0;
+    SIZE_T used = 0;
+
+    for (i = 0; i < count && i < ARRAY_SIZE(heaps); i++)
+    {
+        PROCESS_HEAP_ENTRY entry = { NULL };
+
+        HeapLock(heaps[i]);
+        while (HeapWalk(heaps[i], &entry))
+            if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY)
+            {
+                used += entry.cbData;
+                busy++;
+            }
+        HeapUnlock(heaps[i]);
+    }
+    if (blocks) *blocks = busy;
+    return used;
+}
+
+/* A new handle takes the first free place. */
+DWORD handles_in_use(void)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+
+    CloseHandle(event);
+    return (DWORD)(ULONG_PTR)event / 4;
+}
+
 #define SCHANNEL_KEY L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL"
 #define POLICY_KEY   L"SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002"
 

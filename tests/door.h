@@ -89,6 +89,14 @@ SECURITY_STATUS client_decrypt(struct client *client, void *data, size_t room, s
 BOOL client_fill(struct client *client); /* one recv more */
 void client_close(struct client *client);
 
+/* --- what is in use ------------------------------------------------------------------------------------- */
+
+/* Bytes in all heaps of the process, msvcrt's own included, and in how many blocks (or NULL). */
+SIZE_T heap_in_use(unsigned *blocks);
+
+/* Open handles. (Wine's GetProcessHandleCount says 0, always.) */
+DWORD handles_in_use(void);
+
 /* --- the registry --------------------------------------------------------------------------------------- */
 
 /* A value of the SCHANNEL key, or of one below it (NULL: of it itself). */

@@ -551,7 +551,7 @@ def client(wine, arch, *args, **env):
     return wine.run("wine", BUILD / arch / "tools/sspi-client.exe", *args, **env)
 
 
-ALLOWED_IMPORTS = {"kernel32.dll", "advapi32.dll", "crypt32.dll", "bcrypt.dll", "ncrypt.dll", "user32.dll", "ws2_32.dll", "msvcrt.dll", "ntdll.dll"}
+ALLOWED_IMPORTS = {"kernel32.dll", "advapi32.dll", "crypt32.dll", "bcrypt.dll", "ncrypt.dll", "ws2_32.dll", "msvcrt.dll", "ntdll.dll"}
 
 
 def imports_of(path):

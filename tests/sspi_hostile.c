@@ -216,18 +216,6 @@ static void test_null_wherever_a_pointer_may_be(void)
     client_close(&client);
 }
 
-static ULONG_PTR heap_in_use(void)
-{
-    PROCESS_HEAP_ENTRY entry = { NULL };
-    ULONG_PTR used = 0;
-
-    HeapLock(GetProcessHeap());
-    while (HeapWalk(GetProcessHeap(), &entry))
-        if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) used += entry.cbData;
-    HeapUnlock(GetProcessHeap());
-    return used;
-}
-
 /* One handshake that ends badly, each time in another way. */
 static void fail_once(struct client *shared, unsigned turn)
 {
@@ -277,11 +265,11 @@ static void test_ten_thousand_failed_handshakes_leave_nothing_behind(void)
 
     client_acquire(&client, 0, TRUE);
     for (i = 0; i < 500; i++) fail_once(&client, i);
-    GetProcessHandleCount(GetCurrentProcess(), &handles_before);
-    before = heap_in_use();
+    handles_before = handles_in_use();
+    before = heap_in_use(NULL);
     for (i = 0; i < 10000; i++) fail_once(&client, i);
-    GetProcessHandleCount(GetCurrentProcess(), &handles_after);
-    after = heap_in_use();
+    handles_after = handles_in_use();
+    after = heap_in_use(NULL);
     ok(handles_after <= handles_before, "%lu handles became %lu\n", handles_before, handles_after);
     ok(before > 0, "the heap cannot be walked\n");
     ok(after < before + 16384, "%lu bytes of heap became %lu\n", (unsigned long)before, (unsigned long)after);
@@ -299,13 +287,13 @@ static void test_a_thousand_credentials_leave_nothing_behind(void)
         client_acquire(&client, 0, i % 2);
         client_close(&client);
     }
-    before = heap_in_use();
+    before = heap_in_use(NULL);
     for (i = 0; i < 1000; i++)
     {
         client_acquire(&client, 0, i % 2);
         client_close(&client);
     }
-    after = heap_in_use();
+    after = heap_in_use(NULL);
     ok(after < before + 4096, "%lu bytes of heap became %lu\n", (unsigned long)before, (unsigned long)after);
 }
 

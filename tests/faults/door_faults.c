@@ -164,14 +164,10 @@ static const struct
 
 static unsigned blocks_in_use(void)
 {
-    PROCESS_HEAP_ENTRY entry = { NULL };
-    unsigned count = 0;
+    unsigned blocks;
 
-    HeapLock(GetProcessHeap());
-    while (HeapWalk(GetProcessHeap(), &entry))
-        if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) count++;
-    HeapUnlock(GetProcessHeap());
-    return count;
+    heap_in_use(&blocks);
+    return blocks;
 }
 
 static unsigned make_turn(void (*run)(void), unsigned nth, int lasting)
