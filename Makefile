@@ -273,9 +273,10 @@ bench-curl: build/.host-programs
 	@deps/fetch.sh build/deps/tarballs nghttp2 curl
 	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs curl || exit; done
 
-# Every fuzz target for T seconds, and random calls through the door in Wine.
-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
-	@tests/fuzz/run.sh $(or $(T),60) $(FUZZ_TARGETS)
+FUZZ ?= 60
+# Every fuzz target for T seconds (or FUZZ, which means nothing to other targets), and random calls through the door in Wine.
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) build/.host-test all build/x86_64/tests/fuzz_door.exe
+	@tests/fuzz/run.sh $(or $(T),$(FUZZ)) $(FUZZ_TARGETS)
 
 # Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys.
 # STRIDE=7: every seventh failure.
@@ -296,7 +297,7 @@ debug: build/x86_64/tests/$(T).exe
 	cd build/x86_64/tests && WINEPREFIX=$(CURDIR)/build/check/prefix8 winedbg --gdb $(T).exe
 
 format:
-	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/bench/*.[ch] tools/*.c
+	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.c
 
 # One compiler command a file, as clangd and clang-tidy want them.
 compile_commands.json: Makefile $(SRCS)
@@ -304,11 +305,11 @@ compile_commands.json: Makefile $(SRCS)
 	    "$${sep:-}" '$(CURDIR)' "$$f" '$(filter-out -W%,$(x86_64_FLAGS))' "$$f"; sep=','; done | sed '1s/^/[/; $$s/$$/]/' >$@
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/bench/*.[ch] tools/*.c
+	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.c
 	clang-tidy -p . --quiet --extra-arg=--target=x86_64-w64-mingw32 $(SRCS)
 	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 --platform=win64 --library=windows --quiet \
 	    --suppress=missingIncludeSystem -Iinclude -Idlls/schannel -D_WIN32 dlls tools
-	shellcheck deps/*.sh tests/*.sh tools/*.sh .ci/run
+	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz

@@ -1,24 +1,25 @@
 #!/bin/sh
 # Runs make targets that end with "N passed, N failed, N skipped", one after the other, and ends with the sum of it.
 #
-#   tests/all.sh TARGET... [SLICE=N/M]
+#   tests/all.sh TARGET... [NAME=VALUE...]    such as SLICE=0/6; every target is told
 #
 # What each of them said is in build/all-TARGET.log.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build
 
-slice=
+settings=
 for target; do
-    case $target in SLICE=*) slice=$target ;; esac
+    case $target in *=*) settings="$settings $target" ;; esac
 done
 for target; do
-    case $target in SLICE=*) continue ;; esac
-    echo "  MAKE    $target $slice"
-    { make "$target" "${slice:-SLICE=}" 2>&1; echo "make ended with $?"; } | tee "build/all-$target.log"
+    case $target in *=*) continue ;; esac
+    echo "  MAKE    $target$settings"
+    # shellcheck disable=SC2086
+    { make "$target" $settings 2>&1; echo "make ended with $?"; } | tee "build/all-$target.log"
 done
 for target; do
-    case $target in SLICE=*) continue ;; esac
+    case $target in *=*) continue ;; esac
     # A target that did not come to its end is a failure, too.
     awk -v target="$target" '
         /^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3; skipped = $5 }

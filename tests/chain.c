@@ -5,7 +5,9 @@
 #include "test.h"
 #include "chain.h"
 #include "profile.h"
+#include <gnutls/x509.h>
 #include <stdio.h>
+#include <time.h>
 
 static size_t read_file(const char *name, const char *end, uint8_t *data, size_t room)
 {
@@ -81,9 +83,64 @@ static void test_no_certificate_has_no_hash(void)
     VirtualFree(pages, 0, MEM_RELEASE);
 }
 
+/* A certificate for one name, or with one that holds a NUL: what an authority that reads C's strings would
+ * sign for whom it should not. */
+static struct span certificate_for(const char *name, size_t size, BOOL in_subject)
+{
+    static const unsigned char serial[] = { 1 };
+    gnutls_datum_t der = { NULL, 0 };
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t crt;
+
+    gnutls_x509_privkey_init(&key);
+    gnutls_x509_privkey_generate(key, GNUTLS_PK_EC, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    gnutls_x509_crt_init(&crt);
+    gnutls_x509_crt_set_version(crt, 3);
+    gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
+    if (in_subject)
+        gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)size);
+    else
+        gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)size, GNUTLS_FSAN_SET);
+    gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
+    gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
+    gnutls_x509_crt_set_key(crt, key);
+    gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
+    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
+    gnutls_x509_crt_deinit(crt);
+    gnutls_x509_privkey_deinit(key);
+    return (struct span){ der.data, der.size };
+}
+
+static void test_a_nul_in_a_name_ends_nothing(void)
+{
+    static const struct
+    {
+        const char *name;
+        size_t size;
+        BOOL in_subject, matches;
+    } rows[] = {
+        { "good.example", 12, FALSE, TRUE },    { "good.example\0.bad.example", 25, FALSE, FALSE },
+        { "good.example\0", 13, FALSE, FALSE }, { "good.example\0.bad.example", 25, TRUE, FALSE },
+        { "bad.example", 11, FALSE, FALSE },
+    };
+    void *memory;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct span leaf = certificate_for(rows[i].name, rows[i].size, rows[i].in_subject);
+
+        ok(leaf.size != 0, "row %u: no certificate\n", i);
+        ok(chain_is_for(leaf, "good.example", FALSE) == rows[i].matches, "row %u\n", i);
+        memory = (void *)leaf.data;
+        gnutls_free(memory);
+    }
+}
+
 START_TEST(chain)
 {
     if (!profile_library_open()) return;
     RUN(test_the_hash_of_every_signature);
     RUN(test_no_certificate_has_no_hash);
+    RUN(test_a_nul_in_a_name_ends_nothing);
 }

@@ -2,6 +2,8 @@
 """Runs the tests: every test program in every Wine there is, against servers on loopback.
 
     tests/run.py [--only NAME] [--wine 8|10] [--arch x86_64|i686]
+    tests/run.py --fuzz INPUTS          only random calls through the door (tests/fuzz)
+    tests/run.py --faults STRIDE        only calls that fail on order (tests/faults)
     tests/run.py --soak FRACTION        only handshakes and data for long (tests/sspi_threads.c)
     tests/run.py --serve                only starts the servers and prints the environment a test wants
 
@@ -1222,6 +1224,20 @@ def soak(wines, fraction):
         wine.close()
 
 
+def fuzz(wines, inputs):
+    """Random calls through the door (tests/fuzz/wine.c), in 64 bit; the seeds are today's."""
+    pki.make(PKI, file_server(PKI))
+    seed = int(time.time()) % 1000000 * 1000
+    for wine in wines:
+        wine.prefix = WORK / f"prefix{wine.version}-fuzz"
+        wine.make_prefix()
+        if "x86_64" in wine.arches:
+            code, output = wine.run("wine", BUILD / "x86_64/tests/fuzz_door.exe", seed, inputs, cwd=BUILD / "x86_64/tests", timeout=3600, SSPI_WAY="direct", SSPI_DLL="schannel.dll",
+                                    WINEDEBUG="-all,warn+heap")
+            report("PASS" if code == 0 and "PASS" in output else "FAIL", f"Wine {wine.version}: {inputs} inputs from {seed} on", f"ended with {code}: {output[-600:]}")
+        wine.close()
+
+
 def faults(wines, stride):
     """Calls that fail on order (tests/faults), in 64 bit."""
     pki.make(PKI, file_server(PKI))
@@ -1249,6 +1265,7 @@ def main():
     parser.add_argument("--wine", choices=("8", "10"), help="only this Wine")
     parser.add_argument("--arch", choices=("x86_64", "i686"), help="only this architecture")
     parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
+    parser.add_argument("--fuzz", type=int, metavar="INPUTS", help="random calls through the door instead")
     parser.add_argument("--faults", type=int, metavar="STRIDE", help="calls that fail on order, every so many, instead")
     parser.add_argument("--soak", type=float, metavar="FRACTION", help="a million handshakes and a TiB of data, or that part of them, instead")
     args = parser.parse_args()
@@ -1258,6 +1275,10 @@ def main():
         serve()
         return 0
     wines = find_wines(args.wine)
+    if args.fuzz:
+        fuzz(wines, args.fuzz)
+        print(f"{passed} passed, {failed} failed, {skipped} skipped")
+        return 1 if failed else 0
     if args.faults:
         faults(wines, args.faults)
         print(f"{passed} passed, {failed} failed, {skipped} skipped")

@@ -1,6 +1,6 @@
 /*
- * Attacks that have a name, against both sides in one process with somebody in the middle. Those that other tests hold
- * already are listed in README's Security.
+ * Attacks that have a name, against both sides in one process with somebody in the middle. Those that other
+ * tests hold already are listed in README's Security.
  */
 #include "test.h"
 #include "sides.h"
@@ -84,7 +84,8 @@ static void shake(DWORD client_protocols, DWORD server_protocols)
 
 /* --- downgrades ----------------------------------------------------------------------------------------- */
 
-/* Somebody hides that the client knows TLS 1.3; the server's random says that it does, too (RFC 8446, 4.1.3). */
+/* Somebody hides that the client knows TLS 1.3; the server's random says that it does, too (RFC 8446, 4.1.3).
+ */
 static void test_downgrade_to_tls12_is_seen_by_the_sentinel(void)
 {
     struct places places;
@@ -99,7 +100,8 @@ static void test_downgrade_to_tls12_is_seen_by_the_sentinel(void)
     ok(client->size > 40 && !memcmp(client->in + 5 + 4 + 2 + 24, "DOWNGRD\1", 8), "no sentinel\n");
     side_step(client, server);
     ok_status(client->status, SEC_E_ILLEGAL_MESSAGE);
-    ok(client->last[0] == 21 && client->last[5] == 2 && client->last[6] == 47, "not illegal_parameter: %u\n", client->last[6]);
+    ok(client->last[0] == 21 && client->last[5] == 2 && client->last[6] == 47, "not illegal_parameter: %u\n",
+       client->last[6]);
     end();
     /* A server that knows no better is no attack. */
     shake(TLS12 | TLS13, TLS12);
@@ -128,9 +130,11 @@ static void test_downgrade_is_refused_with_fallback_scsv(void)
         places.suites[places.suites_size - 2] = 0x56;
         places.suites[places.suites_size - 1] = 0x00;
         side_step(server, client);
-        ok(server->status == rows[i].status || (rows[i].alert && FAILED(server->status)), "row %u: %#lx\n", i, server->status);
+        ok(server->status == rows[i].status || (rows[i].alert && FAILED(server->status)), "row %u: %#lx\n", i,
+           server->status);
         if (rows[i].alert)
-            ok(server->last[0] == 21 && server->last[6] == rows[i].alert, "row %u: alert %u\n", i, server->last[6]);
+            ok(server->last[0] == 21 && server->last[6] == rows[i].alert, "row %u: alert %u\n", i,
+               server->last[6]);
         else
             ok(server->last[0] == 22, "row %u: no ServerHello\n", i);
         end();
@@ -141,16 +145,19 @@ static void test_downgrade_is_refused_with_fallback_scsv(void)
 
 static void test_weak_suites_of_freak_logjam_and_sweet32_are_not_offered(void)
 {
-    static const unsigned export[] = { 0x0003, 0x0006, 0x0008, 0x000b, 0x000e, 0x0011, 0x0014, 0x0017, 0x0019, 0x0062, 0x0064 },
+    static const unsigned export[] = { 0x0003, 0x0006, 0x0008, 0x000b, 0x000e, 0x0011,
+                                       0x0014, 0x0017, 0x0019, 0x0062, 0x0064 },
                           dhe[] = { 0x0033, 0x0039, 0x0067, 0x006b, 0x009e, 0x009f },
                           small_blocks[] = { 0x000a, 0x0013, 0x0016, 0xc003, 0xc008, 0xc00d, 0xc012 };
     struct places places;
     unsigned i;
 
     begin(TLS12 | TLS13, TLS12, &places);
-    for (i = 0; i < ARRAY_SIZE(export); i++) ok(!offers_suite(&places, export[i]), "export suite %#x\n", export[i]);
+    for (i = 0; i < ARRAY_SIZE(export); i++)
+        ok(!offers_suite(&places, export[i]), "export suite %#x\n", export[i]);
     for (i = 0; i < ARRAY_SIZE(dhe); i++) ok(!offers_suite(&places, dhe[i]), "DHE suite %#x\n", dhe[i]);
-    for (i = 0; i < ARRAY_SIZE(small_blocks); i++) ok(!offers_suite(&places, small_blocks[i]), "3DES suite %#x\n", small_blocks[i]);
+    for (i = 0; i < ARRAY_SIZE(small_blocks); i++)
+        ok(!offers_suite(&places, small_blocks[i]), "3DES suite %#x\n", small_blocks[i]);
     ok(offers_suite(&places, 0xc030) && offers_suite(&places, 0x1301), "where are the good ones?\n");
     end();
     /* Nor can an administrator have export suites by naming them. */
@@ -166,12 +173,13 @@ static void test_crime_nothing_is_compressed(void)
     struct places places;
 
     begin(TLS12 | TLS13, TLS12, &places);
-    ok(places.compression[0] == 1 && places.compression[1] == 0, "%u methods, %u\n", places.compression[0], places.compression[1]);
+    ok(places.compression[0] == 1 && places.compression[1] == 0, "%u methods, %u\n", places.compression[0],
+       places.compression[1]);
     end();
 }
 
-/* With the extended master secret a session belongs to its handshake (RFC 7627), and renegotiation to its session (RFC
- * 5746). */
+/* With the extended master secret a session belongs to its handshake (RFC 7627), and renegotiation to its
+ * session (RFC 5746). */
 static void test_triple_handshake_and_renegotiation_prefix_are_shut_out(void)
 {
     SecPkgContext_NegotiatedTlsExtensions extensions;
@@ -184,7 +192,9 @@ static void test_triple_handshake_and_renegotiation_prefix_are_shut_out(void)
     ok(find_extension(&places, 0xff01) != NULL || offers_suite(&places, 0x00ff), "no renegotiation_info\n");
     end();
     shake(TLS12, TLS12);
-    ok_status(sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions), SEC_E_OK);
+    ok_status(
+        sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, &extensions),
+        SEC_E_OK);
     for (i = 0; i < extensions.ExtensionsCount; i++)
     {
         if (extensions.Extensions[i] == 23) master = TRUE;
@@ -206,7 +216,8 @@ static SECURITY_STATUS decrypt(struct side *side)
     return sspi->DecryptMessage(&side->context, &desc, 0, NULL);
 }
 
-/* Whatever is wrong with a CBC record, padding or hash, near its end or not: one answer, and the same alert (none). */
+/* Whatever is wrong with a CBC record, padding or hash, near its end or not: one answer, and the same alert
+ * (none). */
 static void test_poodle_and_lucky13_get_one_answer(void)
 {
     static const struct
@@ -230,12 +241,16 @@ static void test_poodle_and_lucky13_get_one_answer(void)
 
             shake(versions[i].protocols, versions[i].protocols);
             if (FAILED(client->status)) break;
-            ok_status(side_seal(client, "a text that is long enough for some blocks, and then a few bytes more", server), SEC_E_OK);
+            ok_status(side_seal(client,
+                                "a text that is long enough for some blocks, and then a few bytes more",
+                                server),
+                      SEC_E_OK);
             ok(server->size >= 96 + 5, "a record of %u bytes\n", (unsigned)server->size);
             server->in[server->size - 1 - at] ^= 0x41;
             status = decrypt(server);
             if (!at) first = status;
-            ok(FAILED(status) && status == first, "byte %u from the end: %#lx, not %#lx\n", at, status, first);
+            ok(FAILED(status) && status == first, "byte %u from the end: %#lx, not %#lx\n", at, status,
+               first);
             ok_status(decrypt(server), status);
             end();
         }
@@ -243,7 +258,8 @@ static void test_poodle_and_lucky13_get_one_answer(void)
     }
 }
 
-/* The server's answer to what it is told in ClientKeyExchange: after how many steps, with what status and alert. */
+/* The server's answer to what it is told in ClientKeyExchange: after how many steps, with what status and
+ * alert. */
 struct reaction
 {
     SECURITY_STATUS status;
@@ -300,8 +316,9 @@ static void test_robot_gets_one_answer(void)
     for (how = 1; how < 4; how++)
     {
         react(how, &other);
-        ok(other.status == first.status && !memcmp(other.alert, first.alert, sizeof(first.alert)), "way %u: %#lx, alert %u; not %#lx, alert %u\n", how,
-           other.status, other.alert[6], first.status, first.alert[6]);
+        ok(other.status == first.status && !memcmp(other.alert, first.alert, sizeof(first.alert)),
+           "way %u: %#lx, alert %u; not %#lx, alert %u\n", how, other.status, other.alert[6], first.status,
+           first.alert[6]);
     }
     schannel_set_list(L"Functions", NULL);
 }
@@ -399,7 +416,9 @@ static void test_sessions_are_not_mixed_up_between_credentials(void)
 /* What a server keeps of somebody who said hello, and of somebody who goes on with a message without end. */
 static void test_the_memory_of_a_stranger_is_bounded(void)
 {
-    static BYTE endless[5 + 16384] = { 22, 3, 3, 0x40, 0, 11, 1, 0xff, 0xf0 }; /* a Certificate of nearly 128 KiB */
+    static BYTE endless[5 + 16384] = {
+        22, 3, 3, 0x40, 0, 11, 1, 0xff, 0xf0
+    }; /* a Certificate of nearly 128 KiB */
     static CtxtHandle contexts[2 * STRANGERS];
     static BYTE memory[65536];
     CredHandle credential;
@@ -411,12 +430,14 @@ static void test_the_memory_of_a_stranger_is_bounded(void)
     ok_status(acquire_server(&credential, TLS12, 0, &server_certificate, 1), SEC_E_OK);
     for (i = 0; i < 2 * STRANGERS; i++)
     {
-        SecBuffer in[2] = { { (ULONG)server->size, SECBUFFER_TOKEN, memory } }, out = { 0, SECBUFFER_TOKEN, NULL };
+        SecBuffer in[2] = { { (ULONG)server->size, SECBUFFER_TOKEN, memory } },
+                  out = { 0, SECBUFFER_TOKEN, NULL };
         SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
 
         if (i == STRANGERS) before = heap_in_use(NULL); /* the first ones settle the heap */
         memcpy(memory, server->in, server->size);
-        ok_status(sspi->AcceptSecurityContext(&credential, NULL, &in_desc, SERVER_FLAGS | ASC_REQ_MUTUAL_AUTH, 0, &contexts[i], &out_desc, &attributes, NULL),
+        ok_status(sspi->AcceptSecurityContext(&credential, NULL, &in_desc, SERVER_FLAGS | ASC_REQ_MUTUAL_AUTH,
+                                              0, &contexts[i], &out_desc, &attributes, NULL),
                   SEC_I_CONTINUE_NEEDED);
         sspi->FreeContextBuffer(out.pvBuffer);
     }
@@ -425,17 +446,21 @@ static void test_the_memory_of_a_stranger_is_bounded(void)
     {
         for (i = STRANGERS; i < 2 * STRANGERS; i++)
         {
-            SecBuffer in[2] = { { sizeof(endless), SECBUFFER_TOKEN, endless } }, out = { 0, SECBUFFER_TOKEN, NULL };
+            SecBuffer in[2] = { { sizeof(endless), SECBUFFER_TOKEN, endless } },
+                      out = { 0, SECBUFFER_TOKEN, NULL };
             SecBufferDesc in_desc = { SECBUFFER_VERSION, 2, in }, out_desc = { SECBUFFER_VERSION, 1, &out };
 
-            sspi->AcceptSecurityContext(&credential, &contexts[i], &in_desc, SERVER_FLAGS | ASC_REQ_MUTUAL_AUTH, 0, NULL, &out_desc, &attributes, NULL);
+            sspi->AcceptSecurityContext(&credential, &contexts[i], &in_desc,
+                                        SERVER_FLAGS | ASC_REQ_MUTUAL_AUTH, 0, NULL, &out_desc, &attributes,
+                                        NULL);
             sspi->FreeContextBuffer(out.pvBuffer);
         }
         if ((now = heap_in_use(NULL)) > most) most = now;
     }
     greeted = (greeted - before) / STRANGERS;
     most = (most - before) / STRANGERS;
-    printf("          a stranger who said hello: %lu bytes; who never ends: %lu\n", (unsigned long)greeted, (unsigned long)most);
+    printf("          a stranger who said hello: %lu bytes; who never ends: %lu\n", (unsigned long)greeted,
+           (unsigned long)most);
     ok(greeted < 32 * 1024, "%lu bytes for a hello\n", (unsigned long)greeted);
     ok(most < 192 * 1024, "%lu bytes for a message without end\n", (unsigned long)most);
     for (i = 0; i < 2 * STRANGERS; i++) sspi->DeleteSecurityContext(&contexts[i]);

@@ -1,6 +1,7 @@
 /*
- * Many threads at once: one context that is written and read, many that share credentials, handles that go away under a call,
- * and the DLL that goes away itself. And for long: handshakes and data without end (make soak).
+ * Many threads at once: one context that is written and read, many that share credentials, handles that go
+ * away under a call, and the DLL that goes away itself. And for long: handshakes and data without end (make
+ * soak).
  *
  *     sspi_threads.exe                                    what make check runs
  *     sspi_threads.exe sspi_threads soak HANDSHAKES MIB   so many handshakes, and so much data, with figures
@@ -16,7 +17,8 @@ static volatile LONG stop, wrong, done;
 
 static void open_certificate(void)
 {
-    if (!server_certificate) server_certificate = pfx_certificate("rsa", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
+    if (!server_certificate)
+        server_certificate = pfx_certificate("rsa", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
 }
 
 static void note(BOOL good, const char *what, SECURITY_STATUS status)
@@ -25,12 +27,14 @@ static void note(BOOL good, const char *what, SECURITY_STATUS status)
     if (InterlockedIncrement(&wrong) <= 5) printf("          %s: %#lx\n", what, status);
 }
 
-static void run_threads(HANDLE *threads, unsigned count, LPTHREAD_START_ROUTINE function, void *const *arguments)
+static void run_threads(HANDLE *threads, unsigned count, LPTHREAD_START_ROUTINE function,
+                        void *const *arguments)
 {
     unsigned i;
 
     wrong = done = 0;
-    for (i = 0; i < count; i++) threads[i] = CreateThread(NULL, 0, function, arguments ? arguments[i] : NULL, 0, NULL);
+    for (i = 0; i < count; i++)
+        threads[i] = CreateThread(NULL, 0, function, arguments ? arguments[i] : NULL, 0, NULL);
 }
 
 static void join(HANDLE *threads, unsigned count)
@@ -77,7 +81,8 @@ static DWORD WINAPI write_records(void *argument)
     {
         SecBuffer buffers[4] = { { sizes.cbHeader, SECBUFFER_STREAM_HEADER, memory },
                                  { RECORD_SIZE, SECBUFFER_DATA, memory + sizes.cbHeader },
-                                 { sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, memory + sizes.cbHeader + RECORD_SIZE } };
+                                 { sizes.cbTrailer, SECBUFFER_STREAM_TRAILER,
+                                   memory + sizes.cbHeader + RECORD_SIZE } };
         SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
         SECURITY_STATUS status;
         size_t size;
@@ -143,7 +148,8 @@ static DWORD WINAPI read_records(void *argument)
 
             if (buffers[i].BufferType == SECBUFFER_EXTRA) left = buffers[i].cbBuffer;
             if (buffers[i].BufferType != SECBUFFER_DATA || !buffers[i].cbBuffer) continue;
-            note(buffers[i].cbBuffer == RECORD_SIZE && data[0] == (BYTE)read && data[RECORD_SIZE - 1] == (BYTE)read,
+            note(buffers[i].cbBuffer == RECORD_SIZE && data[0] == (BYTE)read &&
+                     data[RECORD_SIZE - 1] == (BYTE)read,
                  "a record out of order", (SECURITY_STATUS)read);
             read++;
         }
@@ -165,15 +171,18 @@ static void test_both_directions_of_one_context_at_once(void)
     {
         struct side *client = side_client(protocols[i], NULL, 0), *server = side_server(protocols[i], 0);
         struct wire *wires = calloc(2, sizeof(*wires));
-        struct end ends[4] = { { &client->context, &wires[0] }, { &server->context, &wires[0] },
-                               { &server->context, &wires[1] }, { &client->context, &wires[1] } };
+        struct end ends[4] = { { &client->context, &wires[0] },
+                               { &server->context, &wires[0] },
+                               { &server->context, &wires[1] },
+                               { &client->context, &wires[1] } };
         HANDLE threads[4];
         unsigned j;
 
         side_shake(client, server);
         ok_status(client->status, SEC_E_OK);
         wrong = 0;
-        for (j = 0; j < 4; j++) threads[j] = CreateThread(NULL, 0, j % 2 ? read_records : write_records, &ends[j], 0, NULL);
+        for (j = 0; j < 4; j++)
+            threads[j] = CreateThread(NULL, 0, j % 2 ? read_records : write_records, &ends[j], 0, NULL);
         join(threads, 4);
         ok(!wrong, "%ld things went wrong\n", wrong);
         free(wires);
@@ -201,7 +210,8 @@ static void connect_once(struct side *client, struct side *server, unsigned turn
     client->requirements = CLIENT_FLAGS;
     server->requirements = SERVER_FLAGS;
     side_shake(client, server);
-    note(client->status == SEC_E_OK && server->status == SEC_E_OK, "a handshake", FAILED(client->status) ? client->status : server->status);
+    note(client->status == SEC_E_OK && server->status == SEC_E_OK, "a handshake",
+         FAILED(client->status) ? client->status : server->status);
     status = sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_CONNECTION_INFO, &info);
     note(!status && info.dwProtocol, "a query", status);
     status = side_seal(client, "hello", server);
@@ -464,10 +474,12 @@ static void load_use_and_free(void)
         if (!module) ExitProcess(1);
         init = (void *)GetProcAddress(module, "InitSecurityInterfaceW");
         sspi = init();
-        if (sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, &cred, NULL, NULL, &credential, NULL))
+        if (sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, SECPKG_CRED_OUTBOUND, NULL, &cred,
+                                            NULL, NULL, &credential, NULL))
             ExitProcess(2);
-        if (sspi->InitializeSecurityContextW(&credential, NULL, (WCHAR *)L"localhost", CLIENT_FLAGS, 0, 0, NULL, 0, &context, &desc, &attributes, NULL) !=
-            SEC_I_CONTINUE_NEEDED)
+        if (sspi->InitializeSecurityContextW(&credential, NULL, (WCHAR *)L"localhost", CLIENT_FLAGS, 0, 0,
+                                             NULL, 0, &context, &desc, &attributes,
+                                             NULL) != SEC_I_CONTINUE_NEEDED)
             ExitProcess(3);
         sspi->FreeContextBuffer(token.pvBuffer);
         if (i % 2)
@@ -506,7 +518,8 @@ static struct use current_use(void)
     return use;
 }
 
-static void print_use(const char *what, unsigned long long count, const char *unit, struct use use, DWORD since)
+static void print_use(const char *what, unsigned long long count, const char *unit, struct use use,
+                      DWORD since)
 {
     double seconds = (GetTickCount() - since) / 1000.0;
 
@@ -515,12 +528,12 @@ static void print_use(const char *what, unsigned long long count, const char *un
     fflush(stdout);
 }
 
-/* Windows and their drawing are nothing the DLL has: it imports no DLL for them (tests/run.py, check_imports).
- * Flat: what there was after the first tenth, and a little for a heap that settles. */
+/* Windows and their drawing are nothing the DLL has: it imports no DLL for them (tests/run.py,
+ * check_imports). Flat: what there was after the first tenth, and a little for a heap that settles. */
 static void judge_use(struct use before, struct use after)
 {
-    ok(after.memory <= before.memory + 4 * 1024 * 1024, "%lu KiB became %lu\n", (unsigned long)(before.memory / 1024),
-       (unsigned long)(after.memory / 1024));
+    ok(after.memory <= before.memory + 4 * 1024 * 1024, "%lu KiB became %lu\n",
+       (unsigned long)(before.memory / 1024), (unsigned long)(after.memory / 1024));
     ok(after.handles <= before.handles, "%lu handles became %lu\n", before.handles, after.handles);
 }
 

@@ -1,7 +1,7 @@
 /*
- * Everything that can fail fails, in Wine: the calls of CryptoAPI, CNG, crypt32, the registry and the heap among it. The DLL is
- * the product's objects linked with stubs (tests/faults/faults.py); what is the same everywhere is tested natively, and more of
- * it (tests/fuzz/faults.c).
+ * Everything that can fail fails, in Wine: the calls of CryptoAPI, CNG, crypt32, the registry and the heap
+ * among it. The DLL is the product's objects linked with stubs (tests/faults/faults.py); what is the same
+ * everywhere is tested natively, and more of it (tests/fuzz/faults.c).
  *
  *     door_faults.exe door_faults [STRIDE]    in SSPI_DLL; 7: every seventh call
  */
@@ -18,7 +18,6 @@ static BOOL reached; /* the end of a scenario was what it should be, where nothi
 
 /* --- scenarios ------------------------------------------------------------------------------------------ */
 
-
 static BOOL is_a_status(SECURITY_STATUS status)
 {
     return status == SEC_E_OK || (status >= 0x00090300 && status <= 0x00090370) ||
@@ -30,16 +29,19 @@ static void judge(const struct side *side)
     ok(is_a_status(side->status), "%s: %#lx is no status\n", fault_name() ? fault_name() : "", side->status);
 }
 
-static SECURITY_STATUS acquire_client(CredHandle *credential, DWORD protocols, DWORD flags, PCCERT_CONTEXT *certificate)
+static SECURITY_STATUS acquire_client(CredHandle *credential, DWORD protocols, DWORD flags,
+                                      PCCERT_CONTEXT *certificate)
 {
-    SECURITY_STATUS status = client_credential(protocols, TRUE, flags, certificate, certificate ? 1 : 0, credential);
+    SECURITY_STATUS status =
+        client_credential(protocols, TRUE, flags, certificate, certificate ? 1 : 0, credential);
 
     ok(is_a_status(status), "AcquireCredentialsHandle: %#lx\n", status);
     return status;
 }
 
 /* A connection from nothing, credentials included. */
-static void connect_with(DWORD protocols, DWORD client_flags, PCCERT_CONTEXT *certificate, ULONG server_requirements)
+static void connect_with(DWORD protocols, DWORD client_flags, PCCERT_CONTEXT *certificate,
+                         ULONG server_requirements)
 {
     struct side *client = calloc(1, sizeof(*client)), *server = calloc(1, sizeof(*server));
     SecPkgContext_StreamSizes sizes;
@@ -92,8 +94,10 @@ static void with_the_users_certificates(void)
 }
 static void with_revocation(void)
 {
-    connect_with(TLS12, SCH_CRED_NO_DEFAULT_CREDS | SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_IGNORE_NO_REVOCATION_CHECK |
-                            SCH_CRED_IGNORE_REVOCATION_OFFLINE | SCH_CRED_REVOCATION_CHECK_CACHE_ONLY,
+    connect_with(TLS12,
+                 SCH_CRED_NO_DEFAULT_CREDS | SCH_CRED_REVOCATION_CHECK_CHAIN |
+                     SCH_CRED_IGNORE_NO_REVOCATION_CHECK | SCH_CRED_IGNORE_REVOCATION_OFFLINE |
+                     SCH_CRED_REVOCATION_CHECK_CACHE_ONLY,
                  NULL, 0);
 }
 /* The settings are read again when something has changed. */
@@ -121,9 +125,11 @@ static void attributes(void)
     {
         side_shake(client, server);
         for (i = 0; i < 2 && client->has_context && server->has_context; i++)
-            if (!sspi->QueryContextAttributesW(i ? &server->context : &client->context, certificates[i], &certificate))
+            if (!sspi->QueryContextAttributesW(i ? &server->context : &client->context, certificates[i],
+                                               &certificate))
                 CertFreeCertificateContext(certificate);
-        if (server->has_context && !sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_LOCAL_CERT_INFO, &info))
+        if (server->has_context &&
+            !sspi->QueryContextAttributesW(&server->context, SECPKG_ATTR_LOCAL_CERT_INFO, &info))
         {
             reached = TRUE;
             sspi->FreeContextBuffer(info.pwszSubjectName);
@@ -134,7 +140,8 @@ static void attributes(void)
             sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_CERT_CHECK_RESULT, &result);
             if (!sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_ENDPOINT_BINDINGS, &bindings))
                 sspi->FreeContextBuffer(bindings.Bindings);
-            if (!sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, &blob))
+            if (!sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT,
+                                               &blob))
                 sspi->FreeContextBuffer(blob.pbData);
         }
     }
@@ -194,8 +201,8 @@ static void make_turns(unsigned scenario, unsigned nth, int lasting)
         make_turn(scenarios[scenario].run, nth, lasting);
         after = blocks_in_use();
     }
-    ok(after <= before, "%s, call %u (%s%s): %u blocks are left each time\n", scenarios[scenario].name, nth, fault_name(),
-       lasting ? " and all after it" : "", after - before);
+    ok(after <= before, "%s, call %u (%s%s): %u blocks are left each time\n", scenarios[scenario].name, nth,
+       fault_name(), lasting ? " and all after it" : "", after - before);
 }
 
 static unsigned stride = 1;
@@ -215,7 +222,8 @@ static void test_everything_that_can_fail_does(void)
         ok(reached, "%s does not work where nothing fails\n", scenarios[i].name);
         for (lasting = 0; lasting < 2; lasting++)
             for (n = 1 + i % stride; n <= calls + stride; n += stride) make_turns(i, n, lasting);
-        printf("FAULTS %s: %u calls, %s\n", scenarios[i].name, calls, winetest_failures == failures ? "good" : "bad");
+        printf("FAULTS %s: %u calls, %s\n", scenarios[i].name, calls,
+               winetest_failures == failures ? "good" : "bad");
     }
 }
 

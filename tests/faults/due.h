@@ -4,7 +4,8 @@
 #ifndef FAULTS_DUE_H
 #define FAULTS_DUE_H
 
-/* From now on calls are counted, and the nth, counted from 1, fails; with `lasting` all that follow, too. 0: none does. */
+/* From now on calls are counted, and the nth, counted from 1, fails; with `lasting` all that follow, too. 0:
+ * none does. */
 void fault_arm(unsigned nth, int lasting);
 
 /* Ends that: how many calls there were. */

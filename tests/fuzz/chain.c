@@ -1,6 +1,6 @@
 /*
- * Certificates of a peer: what GnuTLS thinks of a chain, of names, and of a stapled response; and SslCrackCertificate,
- * as far as it reads for itself.
+ * Certificates of a peer: what GnuTLS thinks of a chain, of names, and of a stapled response; and
+ * SslCrackCertificate, as far as it reads for itself.
  *
  * The input: what to do, then parts, each after its size in two bytes.
  */
@@ -16,7 +16,8 @@ static BOOL never_signs(void *key, enum signature_scheme scheme)
     return FALSE;
 }
 
-static BOOL cannot_sign(void *key, enum signature_scheme scheme, struct span hash, uint8_t *signature, size_t *size)
+static BOOL cannot_sign(void *key, enum signature_scheme scheme, struct span hash, uint8_t *signature,
+                        size_t *size)
 {
     (void)key;
     (void)scheme;

@@ -23,8 +23,8 @@ void common_open(void);
 /* Numbers off the front; 0 when there are no more. */
 uint32_t take(struct span *input, size_t bytes);
 
-/* A copy of the next `size` bytes, or of what is left, in memory of exactly that size: reading past its end is seen. The
- * caller frees it. */
+/* A copy of the next `size` bytes, or of what is left, in memory of exactly that size: reading past its end
+ * is seen. The caller frees it. */
 uint8_t *take_copy(struct span *input, size_t size, size_t *taken);
 
 /* Ends the process, for the fuzzer to see: an invariant does not hold. */

@@ -1,6 +1,7 @@
 /*
- * Calls in any order with anything in them: four sides, handles that are right, stale, another side's or of the other
- * kind, buffers of all shapes, attributes of all numbers, what passes between two sides changed on the way.
+ * Calls in any order with anything in them: four sides, handles that are right, stale, another side's or of
+ * the other kind, buffers of all shapes, attributes of all numbers, what passes between two sides changed on
+ * the way.
  *
  * The input: calls, a byte for which it is, and what it wants.
  */
@@ -106,8 +107,8 @@ static void shape_end(struct shape *shape, BOOL allocated)
 
     for (i = 0; i < BUFFERS_MAX; i++)
     {
-        if (allocated && shape->buffers[i].pvBuffer != shape->before[i].pvBuffer && shape->buffers[i].pvBuffer &&
-            !is_ours(shape, shape->buffers[i].pvBuffer))
+        if (allocated && shape->buffers[i].pvBuffer != shape->before[i].pvBuffer &&
+            shape->buffers[i].pvBuffer && !is_ours(shape, shape->buffers[i].pvBuffer))
             sspi->FreeContextBuffer(shape->buffers[i].pvBuffer);
         free(shape->memory[i]);
     }
@@ -117,8 +118,8 @@ static void shape_end(struct shape *shape, BOOL allocated)
 
 static void open_side(struct span *input, unsigned which)
 {
-    static const DWORD protocols[] = { SP_PROT_TLS1_3, SP_PROT_TLS1_2, SP_PROT_DTLS1_2, SP_PROT_TLS1_0 | SP_PROT_TLS1_1,
-                                       SP_PROT_TLS1_2 | SP_PROT_TLS1_3 };
+    static const DWORD protocols[] = { SP_PROT_TLS1_3, SP_PROT_TLS1_2, SP_PROT_DTLS1_2,
+                                       SP_PROT_TLS1_0 | SP_PROT_TLS1_1, SP_PROT_TLS1_2 | SP_PROT_TLS1_3 };
     uint32_t how = take(input, 1), bits = take(input, 1);
     BOOL datagram = how % 5 == 2;
     struct manner manner = {
@@ -126,8 +127,11 @@ static void open_side(struct span *input, unsigned which)
         .flags = SCH_CRED_NO_DEFAULT_CREDS | (bits & 1 ? SCH_CRED_MANUAL_CRED_VALIDATION : 0) |
                  (bits & 2 ? SCH_SEND_AUX_RECORD : 0),
         .requirements = (datagram ? ISC_REQ_DATAGRAM : 0) | (bits & 4 ? ISC_REQ_EXTENDED_ERROR : 0) |
-                        (bits & 8 ? ASC_REQ_MUTUAL_AUTH : 0) | (which & 1 && bits & 16 ? ASC_REQ_SESSION_TICKET : 0),
-        .materials = which & 1 ? 1 + (bits >> 5) % 3 : bits & 32 ? 1 : 0,
+                        (bits & 8 ? ASC_REQ_MUTUAL_AUTH : 0) |
+                        (which & 1 && bits & 16 ? ASC_REQ_SESSION_TICKET : 0),
+        .materials = which & 1   ? 1 + (bits >> 5) % 3
+                     : bits & 32 ? 1
+                                 : 0,
     };
 
     if (!is_open[which]) is_open[which] = side_open(&sides[which], which & 1, &manner);
@@ -165,14 +169,16 @@ static void step(struct span *input, struct side *side)
 
     if (!side->has_context && context == &side->context) context = NULL;
     if (how & 1)
-        status = sspi->AcceptSecurityContext(credential, context, in_desc, requirements, 0, &made, out_desc, &attributes,
-                                             NULL);
+        status = sspi->AcceptSecurityContext(credential, context, in_desc, requirements, 0, &made, out_desc,
+                                             &attributes, NULL);
     else
         status = sspi->InitializeSecurityContextW(credential, context, how & 2 ? NULL : (WCHAR *)L"localhost",
-                                                  requirements, 0, 0, in_desc, 0, &made, out_desc, &attributes, NULL);
+                                                  requirements, 0, 0, in_desc, 0, &made, out_desc,
+                                                  &attributes, NULL);
     MUST(status_is_documented(status));
     /* What is new is nobody's but ours. */
-    if (!context && made.dwLower && !FAILED(status) && (status == SEC_I_CONTINUE_NEEDED || status == SEC_I_MESSAGE_FRAGMENT))
+    if (!context && made.dwLower && !FAILED(status) &&
+        (status == SEC_I_CONTINUE_NEEDED || status == SEC_I_MESSAGE_FRAGMENT))
     {
         MUST(!sspi->DeleteSecurityContext(&made));
         forget(&made);
@@ -193,14 +199,15 @@ static void message(struct span *input, struct side *side, BOOL encrypt)
     shape_end(&shape, FALSE);
 }
 
-/* With all the room that is asked for and not a byte more; what would have to be freed is not looked at: only those
- * attributes are asked for whose answers hold no memory. */
+/* With all the room that is asked for and not a byte more; what would have to be freed is not looked at: only
+ * those attributes are asked for whose answers hold no memory. */
 static void query(struct span *input, struct side *side)
 {
-    static const ULONG attributes[] = { SECPKG_ATTR_STREAM_SIZES, SECPKG_ATTR_CONNECTION_INFO, SECPKG_ATTR_CIPHER_INFO,
-                                        SECPKG_ATTR_SESSION_INFO, SECPKG_ATTR_DTLS_MTU, SECPKG_ATTR_FLAGS,
-                                        SECPKG_ATTR_APPLICATION_PROTOCOL, SECPKG_ATTR_LIFESPAN,
-                                        SECPKG_ATTR_EAP_KEY_BLOCK };
+    static const ULONG attributes[] = {
+        SECPKG_ATTR_STREAM_SIZES,         SECPKG_ATTR_CONNECTION_INFO, SECPKG_ATTR_CIPHER_INFO,
+        SECPKG_ATTR_SESSION_INFO,         SECPKG_ATTR_DTLS_MTU,        SECPKG_ATTR_FLAGS,
+        SECPKG_ATTR_APPLICATION_PROTOCOL, SECPKG_ATTR_LIFESPAN,        SECPKG_ATTR_EAP_KEY_BLOCK
+    };
     SecHandle *handle = choose_handle(input, side, FALSE);
     uint32_t which = take(input, 1), room = take(input, 2);
     uint8_t *buffer = calloc(1, room ? room : 1);
@@ -230,22 +237,24 @@ static void set(struct span *input, struct side *side)
         material.cbContextValue = (WORD)size;
         material.pbContextValue = which & 4 ? NULL : value;
         material.cbKeyingMaterial = number * 300;
-        MUST(status_is_documented(
-            sspi->SetContextAttributesW(handle, SECPKG_ATTR_KEYING_MATERIAL_INFO, &material, sizeof(material))));
+        MUST(status_is_documented(sspi->SetContextAttributesW(handle, SECPKG_ATTR_KEYING_MATERIAL_INFO,
+                                                              &material, sizeof(material))));
         break;
     case 1:
         data.cbAppData = (DWORD)size;
         data.pbAppData = value;
-        MUST(status_is_documented(sspi->SetContextAttributesW(handle, SECPKG_ATTR_APP_DATA, &data, sizeof(data))));
+        MUST(status_is_documented(
+            sspi->SetContextAttributesW(handle, SECPKG_ATTR_APP_DATA, &data, sizeof(data))));
         break;
     case 2:
         eap.cbPrfData = sizeof(number);
         eap.pbPrfData = (BYTE *)&number;
-        MUST(status_is_documented(sspi->SetContextAttributesW(handle, SECPKG_ATTR_EAP_PRF_INFO, &eap, sizeof(eap))));
+        MUST(status_is_documented(
+            sspi->SetContextAttributesW(handle, SECPKG_ATTR_EAP_PRF_INFO, &eap, sizeof(eap))));
         break;
     default:
-        MUST(status_is_documented(sspi->SetContextAttributesW(handle, attributes[which / 4 % ARRAY_SIZE(attributes)], value,
-                                                              (ULONG)size)));
+        MUST(status_is_documented(sspi->SetContextAttributesW(
+            handle, attributes[which / 4 % ARRAY_SIZE(attributes)], value, (ULONG)size)));
     }
     free(label);
     free(value);
@@ -279,7 +288,8 @@ static void close_half(struct span *input, struct side *side)
     SecHandle *handle = choose_handle(input, side, FALSE);
 
     if (!handle || !side->has_context || handle->dwLower != side->context.dwLower)
-        MUST(!handle || status_is_documented(handle == &side->credential ? SEC_E_OK : sspi->DeleteSecurityContext(handle)));
+        MUST(!handle || status_is_documented(
+                            handle == &side->credential ? SEC_E_OK : sspi->DeleteSecurityContext(handle)));
     else
     {
         MUST(!sspi->DeleteSecurityContext(handle));

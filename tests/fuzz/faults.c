@@ -1,9 +1,11 @@
 /*
- * Everything that can fail fails, natively: each scenario runs again and again, and the first, second, third ... call of it
- * that can fail does, once and from then on. What is told has to be a status; nothing may be broken, left locked or
- * forgotten: AddressSanitizer watches, and after each turn as much memory is in use as before.
+ * Everything that can fail fails, natively: each scenario runs again and again, and the first, second, third
+ * ... call of it that can fail does, once and from then on. What is told has to be a status; nothing may be
+ * broken, left locked or forgotten: AddressSanitizer watches, and after each turn as much memory is in use as
+ * before.
  *
- *     native-faults [STRIDE [deep]]    1: every call (the default), 7: every seventh; deep: GnuTLS's own memory as well
+ *     native-faults [STRIDE [deep]]    1: every call (the default), 7: every seventh; deep: GnuTLS's own
+ * memory as well
  */
 #include "sides.h"
 #include "../faults/due.h"
@@ -35,10 +37,12 @@ struct kind
 static void run(const struct kind *kind)
 {
     struct manner of_client = { kind->protocols, SCH_CRED_NO_DEFAULT_CREDS | kind->flags,
-                                kind->requirements & ~(ULONG)ASC_REQ_SESSION_TICKET & ~(ULONG)ASC_REQ_MUTUAL_AUTH,
+                                kind->requirements & ~(ULONG)ASC_REQ_SESSION_TICKET &
+                                    ~(ULONG)ASC_REQ_MUTUAL_AUTH,
                                 kind->client_materials };
     struct manner of_server = { kind->protocols, 0, kind->requirements, kind->server_materials };
-    BOOL has_client = side_open(&client, FALSE, &of_client), has_server = side_open(&server, TRUE, &of_server);
+    BOOL has_client = side_open(&client, FALSE, &of_client),
+         has_server = side_open(&server, TRUE, &of_server);
 
     if (has_client && has_server)
     {
@@ -88,7 +92,8 @@ static void ask_everything(void)
 
     if (client.has_context)
     {
-        sspi->SetContextAttributesW(&client.context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &material, sizeof(material));
+        sspi->SetContextAttributesW(&client.context, SECPKG_ATTR_KEYING_MATERIAL_INFO, &material,
+                                    sizeof(material));
         sspi->SetContextAttributesW(&client.context, SECPKG_ATTR_APP_DATA, &data, sizeof(data));
     }
     side_query(&client);
@@ -170,7 +175,8 @@ static void resume(void)
     BOOL has_client, has_server;
     unsigned turns;
 
-    if ((has_client = side_open(&client, FALSE, &of_client)) && (has_server = side_open(&server, TRUE, &of_server)))
+    if ((has_client = side_open(&client, FALSE, &of_client)) &&
+        (has_server = side_open(&server, TRUE, &of_server)))
     {
         for (turns = 0; turns < 2; turns++)
         {
@@ -201,7 +207,8 @@ static void other_exports(void)
     ssl_free_certificate(cracked);
     if (!side_open(&client, FALSE, &manner)) return;
     side_step(&client, NULL);
-    MUST(status_is_documented(ssl_get_extensions(client.out, (DWORD)client.out_size, &extension, 1, &missing, 0)));
+    MUST(status_is_documented(
+        ssl_get_extensions(client.out, (DWORD)client.out_size, &extension, 1, &missing, 0)));
     reached = cracked != NULL;
     side_close(&client);
 }
@@ -255,7 +262,8 @@ static void too_long(int signal)
 
 /* --- GnuTLS's own memory -------------------------------------------------------------------------------- */
 
-/* What GnuTLS takes for itself fails, too. It forgets a block here and there when it does, so that is not counted. */
+/* What GnuTLS takes for itself fails, too. It forgets a block here and there when it does, so that is not
+ * counted. */
 int fault_due(int index);
 
 static void *deep_malloc(size_t size)

@@ -1,6 +1,6 @@
 /*
- * Bytes out of nowhere: a client and a server, over streams and datagrams, are given whatever the input holds, in pieces. The
- * corpus begins with real flights.
+ * Bytes out of nowhere: a client and a server, over streams and datagrams, are given whatever the input
+ * holds, in pieces. The corpus begins with real flights.
  *
  * The input: who reads it, then pieces, each after its size in two bytes.
  */
@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                               : SP_PROT_TLS1_0 | SP_PROT_TLS1_1 | SP_PROT_TLS1_2 | SP_PROT_TLS1_3,
         .flags = SCH_CRED_NO_DEFAULT_CREDS,
         .requirements = (datagram ? ISC_REQ_DATAGRAM : 0) | (how & 4 ? ISC_REQ_EXTENDED_ERROR : 0) |
-                        (server && how & 8 ? ASC_REQ_MUTUAL_AUTH : 0) | (server && how & 16 ? ASC_REQ_SESSION_TICKET : 0),
+                        (server && how & 8 ? ASC_REQ_MUTUAL_AUTH : 0) |
+                        (server && how & 16 ? ASC_REQ_SESSION_TICKET : 0),
         .materials = server ? 3 : 0,
     };
     unsigned steps = 0;

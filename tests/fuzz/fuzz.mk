@@ -8,7 +8,7 @@ FUZZ_FLAGS   = -std=gnu11 -g -O1 -fno-omit-frame-pointer -w -D__CYGWIN__ -fshort
 FUZZ_HEADERS = -idirafter /usr/share/mingw-w64/include
 FUZZ_WATCH   = -fsanitize=address,undefined -fno-sanitize=null,object-size,function -fno-sanitize-recover=undefined
 FUZZ_ROOMS   = $(filter-out main.o keys.o lsa.o,$(notdir $(SRCS:.c=.o)))
-FUZZ_COMMON  = world.o common.o keys.o sides.o
+FUZZ_COMMON  = world.o common.o input.o keys.o sides.o
 FUZZ_LIBS    = build/deps/fuzz/lib/libgnutls.a build/deps/fuzz/lib/libhogweed.a build/deps/fuzz/lib/libnettle.a \
                build/deps/fuzz/lib/libgmp.a -lpthread
 
@@ -53,3 +53,8 @@ build/fuzz/native-faults: build/fuzz/faults/stubs.s build/fuzz/faults.o $(FUZZ_C
 build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
 	@echo "  LINK    $@"
 	@$(FUZZ_CC) -g -rdynamic $(FUZZ_WATCH) -o $@ $^ $(FUZZ_LIBS)
+
+# The target that calls the door, in Wine: random calls instead of guided ones.
+build/x86_64/tests/fuzz_door.exe: $(addprefix tests/fuzz/,wine.c door.c sides.c input.c common.h sides.h) build/x86_64/tests/door.o
+	@echo "  CC      x86_64 $<"
+	@x86_64-w64-mingw32-gcc $(x86_64_TEST_FLAGS) -Itests/fuzz -w -MF $@.d -o $@ $(filter %.c %.o,$^) -lcrypt32 -ladvapi32 -lws2_32 -static-libgcc

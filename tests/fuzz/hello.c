@@ -1,5 +1,6 @@
 /*
- * A ClientHello before there is a session: SslGetServerIdentity and SslGetExtensions, and the cookies of DTLS.
+ * A ClientHello before there is a session: SslGetServerIdentity and SslGetExtensions, and the cookies of
+ * DTLS.
  */
 #include "common.h"
 #include "cookie.h"

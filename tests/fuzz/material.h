@@ -1,6 +1,6 @@
 /*
- * What the two sides of the native tests show each other: certificates for "localhost", and their keys. Made once, with
- * certtool; they protect nothing.
+ * What the two sides of the native tests show each other: certificates for "localhost", and their keys. Made
+ * once, with certtool; they protect nothing.
  */
 #ifndef FUZZ_MATERIAL_H
 #define FUZZ_MATERIAL_H

@@ -1,7 +1,8 @@
 /*
- * Compiled in front of every file of the native build (make fuzz): the DLL's own sources with mingw-w64's headers, on
- * Linux. Those headers know such a place, it is called Cygwin, and there `long` has 64 bits and LONG has 32; wchar_t is
- * made 16 bits wide by the compiler's -fshort-wchar. What libc's wide functions do with 32 bits has other names here.
+ * Compiled in front of every file of the native build (make fuzz): the DLL's own sources with mingw-w64's
+ * headers, on Linux. Those headers know such a place, it is called Cygwin, and there `long` has 64 bits and
+ * LONG has 32; wchar_t is made 16 bits wide by the compiler's -fshort-wchar. What libc's wide functions do
+ * with 32 bits has other names here.
  */
 #ifndef FUZZ_NATIVE_H
 #define FUZZ_NATIVE_H
@@ -41,8 +42,8 @@ int wide_compare_some(const wchar_t *a, const wchar_t *b, size_t count);
 #define _WINSOCK2API_
 #define _WS2TCPIP_H_
 #define _WS2DEF_
-#define AF_INET  2
-#define AF_INET6 23
+#define AF_INET          2
+#define AF_INET6         23
 #define INET6_ADDRSTRLEN 65 /* Windows' */
 int InetPtonW(int family, const wchar_t *text, void *address);
 

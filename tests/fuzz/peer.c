@@ -1,9 +1,10 @@
 /*
- * A hostile peer: a GnuTLS of the other side, whose messages are changed before they are hashed and protected, so that
- * everything about them but their contents is right; whose bytes are changed on the wire as well; and which does what it
- * likes after the handshake. On our side is the door.
+ * A hostile peer: a GnuTLS of the other side, whose messages are changed before they are hashed and
+ * protected, so that everything about them but their contents is right; whose bytes are changed on the wire
+ * as well; and which does what it likes after the handshake. On our side is the door.
  *
- * The input: three bytes for the manner, then edits of six bytes each; after the handshake each is an action, too.
+ * The input: three bytes for the manner, then edits of six bytes each; after the handshake each is an action,
+ * too.
  */
 #include "sides.h"
 #include <gnutls/abstract.h>
@@ -181,7 +182,8 @@ static const struct
       SP_PROT_TLS1_0 | SP_PROT_TLS1_1 },
     { "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA", SP_PROT_TLS1_2 },
     { "NORMAL:-VERS-ALL:+VERS-DTLS1.2:+RSA", SP_PROT_DTLS1_2 },
-    { "NORMAL:-VERS-ALL:+VERS-DTLS1.0:+RSA:+SHA1:+AES-128-CBC:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1", SP_PROT_DTLS1_0 },
+    { "NORMAL:-VERS-ALL:+VERS-DTLS1.0:+RSA:+SHA1:+AES-128-CBC:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1",
+      SP_PROT_DTLS1_0 },
 };
 
 static gnutls_certificate_credentials_t credentials;
@@ -190,7 +192,8 @@ static gnutls_datum_t ticket_key;
 
 static void peer_open(BOOL server, unsigned version, unsigned bits)
 {
-    static const gnutls_datum_t protocols[] = { { (unsigned char *)"h2", 2 }, { (unsigned char *)"http/1.1", 8 } };
+    static const gnutls_datum_t protocols[] = { { (unsigned char *)"h2", 2 },
+                                                { (unsigned char *)"http/1.1", 8 } };
     unsigned flags = GNUTLS_NONBLOCK | GNUTLS_POST_HANDSHAKE_AUTH | (server ? GNUTLS_SERVER : GNUTLS_CLIENT);
 
     memset(&peer, 0, offsetof(typeof(peer), in));
@@ -271,7 +274,9 @@ static void shake(unsigned bits)
         {
             size_t before = ours.in_size;
 
-            if (!before && ours.status != SEC_I_MESSAGE_FRAGMENT && ours.status != SEC_I_INCOMPLETE_CREDENTIALS) break;
+            if (!before && ours.status != SEC_I_MESSAGE_FRAGMENT &&
+                ours.status != SEC_I_INCOMPLETE_CREDENTIALS)
+                break;
             side_step(&ours, ours.server && bits & 1 && !ours.has_context ? &protocols : NULL);
             if (ours.in_size == before && ours.status == SEC_E_INCOMPLETE_MESSAGE) break;
         }
@@ -316,7 +321,8 @@ static void act(const struct edit *edit)
         side_step(&ours, NULL); /* asks for a renegotiation, or a certificate */
         break;
     case 5:
-        gnutls_alert_send(peer.tls, edit->value & 1 ? GNUTLS_AL_FATAL : GNUTLS_AL_WARNING, edit->offset & 0xff);
+        gnutls_alert_send(peer.tls, edit->value & 1 ? GNUTLS_AL_FATAL : GNUTLS_AL_WARNING,
+                          edit->offset & 0xff);
         break;
     case 6:
         gnutls_bye(peer.tls, GNUTLS_SHUT_WR);
@@ -375,8 +381,8 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
     gnutls_certificate_allocate_credentials(&credentials);
     gnutls_session_ticket_key_generate(&ticket_key);
     for (i = 0; i < MATERIALS; i++)
-        MUST(gnutls_certificate_set_x509_key_mem2(credentials, &materials[i].certificate_der, &materials[i].key_der,
-                                                  GNUTLS_X509_FMT_DER, NULL, 0) >= 0);
+        MUST(gnutls_certificate_set_x509_key_mem2(credentials, &materials[i].certificate_der,
+                                                  &materials[i].key_der, GNUTLS_X509_FMT_DER, NULL, 0) >= 0);
     for (i = 0; i < ARRAY_SIZE(versions); i++)
         MUST(gnutls_priority_init(&priorities[i], versions[i].priority, NULL) >= 0);
     return 0;
@@ -396,7 +402,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .requirements = (bits & 0x10 ? ISC_REQ_EXTENDED_ERROR : 0) |
                         (server && bits & 0x20 ? ASC_REQ_MUTUAL_AUTH : 0) |
                         (server && bits & 0x40 ? ASC_REQ_SESSION_TICKET : 0),
-        .materials = server ? 1 + world % 3 : bits & 0x80 ? 1 + world % 3 : 0,
+        .materials = server        ? 1 + world % 3
+                     : bits & 0x80 ? 1 + world % 3
+                                   : 0,
     };
 
     world_verdict = world & 0x10 ? (DWORD)CERT_E_UNTRUSTEDROOT : 0;

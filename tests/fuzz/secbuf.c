@@ -1,7 +1,8 @@
 /*
  * Descriptions of buffers: every shape a caller can give, each buffer in memory of exactly its size.
  *
- * The input: which description, how many buffers, then for each its type, what its pointer is, its size and contents.
+ * The input: which description, how many buffers, then for each its type, what its pointer is, its size and
+ * contents.
  */
 #include "common.h"
 #include "secbuf.h"
@@ -28,7 +29,8 @@ static void read_desc(struct span *input)
         uint32_t type = take(input, 1), how = take(input, 1);
         size_t size;
 
-        buffer->BufferType = (type & 0x1f) | (type & 0x20 ? SECBUFFER_READONLY : 0) | (type & 0x40 ? 0x10000000 : 0);
+        buffer->BufferType =
+            (type & 0x1f) | (type & 0x20 ? SECBUFFER_READONLY : 0) | (type & 0x40 ? 0x10000000 : 0);
         given.memory[i] = take_copy(input, take(input, 1), &size);
         buffer->cbBuffer = (ULONG)size;
         buffer->pvBuffer = how & 1 ? NULL : how & 2 && i ? given.buffers[i - 1].pvBuffer : given.memory[i];
@@ -71,7 +73,8 @@ static void parse_message(BOOL sealed)
 {
     struct stream_message parsed;
 
-    if (sealed ? sealed_message_parse(&given.desc, &parsed) : stream_message_parse(&given.desc, &parsed)) return;
+    if (sealed ? sealed_message_parse(&given.desc, &parsed) : stream_message_parse(&given.desc, &parsed))
+        return;
     read_span((struct span){ parsed.header->pvBuffer, parsed.header->cbBuffer });
     if (!sealed) read_span((struct span){ parsed.data->pvBuffer, parsed.data->cbBuffer });
     if (!sealed) read_span((struct span){ parsed.trailer->pvBuffer, parsed.trailer->cbBuffer });

@@ -1,7 +1,7 @@
 /*
- * What is left of secrets: every block that is freed while a connection lives and dies is kept aside with who freed it, and
- * afterwards looked through for the connection's secrets, which SSLKEYLOGFILE tells, for its record keys, and for those of
- * its certificate.
+ * What is left of secrets: every block that is freed while a connection lives and dies is kept aside with who
+ * freed it, and afterwards looked through for the connection's secrets, which SSLKEYLOGFILE tells, for its
+ * record keys, and for those of its certificate.
  *
  *     native-secrets FILE    a file for SSLKEYLOGFILE, which is removed
  */
@@ -37,7 +37,8 @@ static void on_malloc(const volatile void *memory, size_t size)
 }
 
 /* GnuTLS tells the sanitizer that what it wipes is not to be read. */
-__attribute__((no_sanitize("address"))) static void copy_all(uint8_t *to, const volatile uint8_t *from, size_t size)
+__attribute__((no_sanitize("address"))) static void copy_all(uint8_t *to, const volatile uint8_t *from,
+                                                             size_t size)
 {
     while (size--) *to++ = *from++;
 }
@@ -117,7 +118,8 @@ static void remember_record_keys(const char *name, const struct side *side)
 
 static void remember_private_keys(void)
 {
-    /* The private number of P-256 stands at a fixed place of its PKCS #8, and of the RSA key a part of its primes. */
+    /* The private number of P-256 stands at a fixed place of its PKCS #8, and of the RSA key a part of its
+     * primes. */
     remember("the ECDSA key", materials[0].key_der.data + 36, 32);
     remember("the RSA key", materials[1].key_der.data + 330, 32);
 }
@@ -144,10 +146,11 @@ static unsigned look(const char *what)
 
 static struct side client, server;
 
-static unsigned connect_and_look(const char *what, const char *log, DWORD protocols, ULONG requirements, unsigned materials_of,
-                                 unsigned materials_of_client)
+static unsigned connect_and_look(const char *what, const char *log, DWORD protocols, ULONG requirements,
+                                 unsigned materials_of, unsigned materials_of_client)
 {
-    struct manner of_client = { protocols, SCH_CRED_NO_DEFAULT_CREDS, requirements & ISC_REQ_DATAGRAM, materials_of_client };
+    struct manner of_client = { protocols, SCH_CRED_NO_DEFAULT_CREDS, requirements & ISC_REQ_DATAGRAM,
+                                materials_of_client };
     struct manner of_server = { protocols, 0, requirements, materials_of };
     unsigned found;
 

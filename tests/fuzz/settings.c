@@ -1,6 +1,6 @@
 /*
- * What the administrator and the program say: registry values of any type and size, credential structs of any contents, and
- * what becomes of them, down to GnuTLS's priorities.
+ * What the administrator and the program say: registry values of any type and size, credential structs of any
+ * contents, and what becomes of them, down to GnuTLS's priorities.
  *
  * The input: a size in two bytes and as much of the registry, then the struct's fields.
  */
@@ -97,9 +97,9 @@ static void greet(CredHandle *credential, ULONG requirements)
     SecBufferDesc desc = { SECBUFFER_VERSION, 1, &out };
     CtxtHandle context;
     ULONG attributes;
-    SECURITY_STATUS status = sspi->InitializeSecurityContextW(
-        credential, NULL, (WCHAR *)L"localhost", requirements | ISC_REQ_ALLOCATE_MEMORY, 0, 0, NULL, 0, &context,
-        &desc, &attributes, NULL);
+    SECURITY_STATUS status = sspi->InitializeSecurityContextW(credential, NULL, (WCHAR *)L"localhost",
+                                                              requirements | ISC_REQ_ALLOCATE_MEMORY, 0, 0,
+                                                              NULL, 0, &context, &desc, &attributes, NULL);
 
     MUST(status_is_documented(status));
     if (status != SEC_I_CONTINUE_NEEDED && status != SEC_I_MESSAGE_FRAGMENT) return;
@@ -146,8 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_registry = (struct span){ registry, registry_size };
     registry_read(&settings);
     world_registry = (struct span){ registry, registry_size };
-    status = sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, use, NULL, cred, NULL, NULL, &credential,
-                                             NULL);
+    status = sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W, use, NULL, cred, NULL, NULL,
+                                             &credential, NULL);
     world_registry.size = 0;
     MUST(status_is_documented(status));
     if (!status)

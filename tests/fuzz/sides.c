@@ -24,8 +24,8 @@ BOOL side_open(struct side *side, BOOL server, const struct manner *manner)
     side->datagram = (manner->requirements & ISC_REQ_DATAGRAM) != 0;
     side->status = SEC_I_CONTINUE_NEEDED;
     return !sspi->AcquireCredentialsHandleW(NULL, (WCHAR *)UNISP_NAME_W,
-                                            server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL, &cred, NULL,
-                                            NULL, &side->credential, NULL);
+                                            server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL, &cred,
+                                            NULL, NULL, &side->credential, NULL);
 }
 
 void side_close(struct side *side)
@@ -76,15 +76,16 @@ SECURITY_STATUS side_step(struct side *side, const SecBuffer *more)
         in[in_desc.cBuffers++] = (SecBuffer){ sizeof(address), SECBUFFER_EXTRA, address };
     if (more) in[in_desc.cBuffers++] = *more;
     if (side->server)
-        side->status = sspi->AcceptSecurityContext(&side->credential, context, &in_desc, side->requirements, 0,
-                                                   &side->context, &out_desc, &attributes, NULL);
+        side->status = sspi->AcceptSecurityContext(&side->credential, context, &in_desc, side->requirements,
+                                                   0, &side->context, &out_desc, &attributes, NULL);
     else
-        side->status = sspi->InitializeSecurityContextW(&side->credential, context, (WCHAR *)L"localhost",
-                                                        side->requirements, 0, 0, context || more ? &in_desc : NULL, 0,
-                                                        &side->context, &out_desc, &attributes, NULL);
+        side->status = sspi->InitializeSecurityContextW(
+            &side->credential, context, (WCHAR *)L"localhost", side->requirements, 0, 0,
+            context || more ? &in_desc : NULL, 0, &side->context, &out_desc, &attributes, NULL);
     MUST(status_is_documented(side->status));
     if (side->status != SEC_E_INCOMPLETE_MESSAGE) say(side, &out);
-    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED || side->status == SEC_I_MESSAGE_FRAGMENT)
+    if (side->status == SEC_E_OK || side->status == SEC_I_CONTINUE_NEEDED ||
+        side->status == SEC_I_MESSAGE_FRAGMENT)
         side->has_context = side->context.dwLower != 0;
     if (side->datagram && side->status != SEC_I_MESSAGE_FRAGMENT)
         used(side, size);
@@ -126,7 +127,8 @@ static BOOL read_once(struct side *side)
     if (!FAILED(status) || side->datagram) used(side, size - (side->datagram ? 0 : left));
     free(copy);
     if (status == SEC_I_RENEGOTIATE || status == SEC_E_UNFINISHED_CONTEXT_DELETED) side_step(side, NULL);
-    return !FAILED(status) && status != SEC_I_CONTEXT_EXPIRED && front(side) && side->status != SEC_E_INCOMPLETE_MESSAGE;
+    return !FAILED(status) && status != SEC_I_CONTEXT_EXPIRED && front(side) &&
+           side->status != SEC_E_INCOMPLETE_MESSAGE;
 }
 
 void side_read(struct side *side)
@@ -200,8 +202,8 @@ static BOOL goes_on(const struct side *side)
 /* It has something to read, or to say. */
 static BOOL has_cause(const struct side *side)
 {
-    return goes_on(side) &&
-           (side->in_size || side->status == SEC_I_MESSAGE_FRAGMENT || side->status == SEC_I_INCOMPLETE_CREDENTIALS);
+    return goes_on(side) && (side->in_size || side->status == SEC_I_MESSAGE_FRAGMENT ||
+                             side->status == SEC_I_INCOMPLETE_CREDENTIALS);
 }
 
 void side_shake(struct side *client, struct side *server)
@@ -224,9 +226,9 @@ void side_shake(struct side *client, struct side *server)
 static const struct
 {
     ULONG id;
-    size_t size;       /* of the buffer */
+    size_t size;        /* of the buffer */
     size_t pointers[2]; /* offsets + 1 of memory to be freed; 0: none */
-    BOOL certificate;  /* it is a certificate's context instead */
+    BOOL certificate;   /* it is a certificate's context instead */
 } attributes[] = {
     /* clang-format off */
     { SECPKG_ATTR_LIFESPAN, sizeof(SecPkgContext_Lifespan), { 0 }, FALSE },

@@ -228,7 +228,8 @@ BOOL WINAPI InitOnceExecuteOnce(INIT_ONCE *once, PINIT_ONCE_FN function, void *p
             __atomic_store_n(&once->Ptr, (void *)((ULONG_PTR)made | 2), __ATOMIC_RELEASE);
         ReleaseSRWLockExclusive(&lock);
     }
-    if (good && result) *result = (void *)((ULONG_PTR)__atomic_load_n(&once->Ptr, __ATOMIC_ACQUIRE) & ~(ULONG_PTR)3);
+    if (good && result)
+        *result = (void *)((ULONG_PTR)__atomic_load_n(&once->Ptr, __ATOMIC_ACQUIRE) & ~(ULONG_PTR)3);
     return good;
 }
 
@@ -661,7 +662,8 @@ BOOL WINAPI CryptVerifyCertificateSignature(HCRYPTPROV_LEGACY provider, DWORD en
     return size & 1;
 }
 
-BOOL WINAPI CertGetEnhancedKeyUsage(PCCERT_CONTEXT context, DWORD flags, CERT_ENHKEY_USAGE *usage, DWORD *size)
+BOOL WINAPI CertGetEnhancedKeyUsage(PCCERT_CONTEXT context, DWORD flags, CERT_ENHKEY_USAGE *usage,
+                                    DWORD *size)
 {
     (void)context;
     (void)flags;
@@ -695,8 +697,9 @@ struct chain
     CERT_CHAIN_ELEMENT element, *elements[1];
 };
 
-BOOL WINAPI CertGetCertificateChain(HCERTCHAINENGINE engine, PCCERT_CONTEXT leaf, FILETIME *time, HCERTSTORE store,
-                                    CERT_CHAIN_PARA *para, DWORD flags, void *reserved, PCCERT_CHAIN_CONTEXT *out)
+BOOL WINAPI CertGetCertificateChain(HCERTCHAINENGINE engine, PCCERT_CONTEXT leaf, FILETIME *time,
+                                    HCERTSTORE store, CERT_CHAIN_PARA *para, DWORD flags, void *reserved,
+                                    PCCERT_CHAIN_CONTEXT *out)
 {
     struct chain *chain = calloc(1, sizeof(*chain));
 
