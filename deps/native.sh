@@ -1,25 +1,20 @@
 #!/bin/sh
 # Builds GMP, nettle and GnuTLS for this machine, with what watches over them in tests: for `make fuzz`.
 #
-#   deps/native.sh KIND TARBALLS OUT    KIND is fuzz (coverage, bounds) or threads (data races); OUT gets include/ and lib/
+#   deps/native.sh TARBALLS OUT    OUT gets include/ and lib/
 #
 # The same sources and patches as in the DLL. GMP and nettle are watched over where they are called, not within: their
 # assembly cannot be, and is not what reads a peer's bytes. A build from the same inputs is left alone.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-kind=$1
-mkdir -p "$2" "$3/log"
+mkdir -p "$1" "$2/log"
 # shellcheck disable=SC2034 # unpack, of build.sh, wants it
-tarballs=$(cd "$2" && pwd)
-out=$(cd "$3" && pwd)
+tarballs=$(cd "$1" && pwd)
+out=$(cd "$2" && pwd)
 work=$out/work
 jobs=${JOBS:-$(nproc)}
-case $kind in
-fuzz) watch="-fsanitize=address,fuzzer-no-link" ;;
-threads) watch="-fsanitize=thread" ;;
-*) echo "usage: $0 fuzz|threads TARBALLS OUT" >&2; exit 2 ;;
-esac
+watch="-fsanitize=address,fuzzer-no-link"
 
 # How a tarball is unpacked and patched, and what is said when something fails, is the same as for Windows.
 eval "$(sed -n '/^step() {/,/^}/p; /^unpack() {/,/^}/p' "$here/build.sh")"
@@ -50,7 +45,7 @@ configure_gnutls() {
 }
 
 library() { # package dir
-    echo "  DEPS    native $kind $2"
+    echo "  DEPS    native $2"
     step "$2-unpack" unpack "$1" "$2"
     (cd "$work/$2" && step "$2-configure" "configure_$2")
     step "$2-make" make -C "$work/$2" -j"$jobs"

@@ -19,7 +19,7 @@ build/.host-fuzz: deps/host.sh build/.host
 build/fuzz/.deps: deps/lock deps/native.sh deps/build.sh $(wildcard deps/patches/*) | build/.host-fuzz
 	@mkdir -p build/fuzz
 	deps/fetch.sh build/deps/tarballs gmp nettle gnutls28
-	deps/native.sh fuzz build/deps/tarballs build/deps/fuzz
+	deps/native.sh build/deps/tarballs build/deps/fuzz
 	@touch $@
 
 build/fuzz/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
