@@ -23,8 +23,8 @@ bench)
     packages="gnuplot-nox util-linux libgnutls28-dev libssl-dev"
     ;;
 fuzz)
-    commands="clang"
-    packages="clang libclang-rt-dev mingw-w64-common"
+    commands="clang /usr/include/gcrypt.h"
+    packages="clang libgcrypt20-dev libclang-rt-dev mingw-w64-common"
     ;;
 *)
     echo "usage: $0 build|test|programs|bench|fuzz" >&2

@@ -3,7 +3,7 @@
 #
 #   deps/native.sh TARBALLS OUT    OUT gets include/ and lib/
 #
-# The same sources and patches as in the DLL. GMP and nettle are watched over where they are called, not within: their
+# The same sources and patches as in the DLL; libgcrypt is Debian's. GMP and nettle are watched over where they are called, not within: their
 # assembly cannot be, and is not what reads a peer's bytes. A build from the same inputs is left alone.
 set -eu
 
@@ -17,7 +17,7 @@ jobs=${JOBS:-$(nproc)}
 watch="-fsanitize=address,fuzzer-no-link"
 
 # How a tarball is unpacked and patched, and what is said when something fails, is the same as for Windows.
-eval "$(sed -n '/^step() {/,/^}/p; /^unpack() {/,/^}/p' "$here/build.sh")"
+eval "$(sed -n '/^step() {/,/^}/p; /^locked() {/,/^}/p; /^unpack() {/,/^}/p' "$here/build.sh")"
 
 inputs=$({ grep -E 'sha256 .* (gmp|nettle|gnutls28)_' "$here/lock"; cat "$0" "$here/patches/"*.patch; clang --version; } | sha256sum)
 [ "$(cat "$out/.built" 2>/dev/null)" != "$inputs" ] || exit 0

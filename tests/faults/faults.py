@@ -25,10 +25,13 @@ TABLE = [
     (r"gnutls_dh_get_prime_bits|gnutls_sign_get_.*|gnutls_pk_bits_to_sec_param|gnutls_db_remove_session|gnutls_.*_free_.*", None),
     (r"gnutls_certificate_get_(peers|ours)|gnutls_x509_crt_check_hostname2", 0),
     (r"gnutls_.*", -25),  # GNUTLS_E_MEMORY_ERROR
+    (r"gcry_cipher_close|gpg_err_deinit|gcry_control", None),
+    (r"gcry_check_version", 0),
+    (r"gcry_.*", 0x1000056),  # any error
     # Windows: handing back, comparing, and what takes what it is given even when it fails
     (r"Cert(Free|Close|Duplicate|Enum|Compare|OIDToAlgId|NameToStr|VerifyTimeValidity).*|Crypt(Release|Destroy).*|NCryptFreeObject|BCrypt(Close|Destroy).*", None),
     (r"RegCloseKey|HeapFree|GetProcessHeap|GetLastError|SetLastError|GetSystemTime.*|_time64|time|RaiseException|WaitForSingleObject|DisableThreadLibraryCalls", None),
-    (r"GetModuleHandleW|InetPtonW|.*SRWLock.*|CryptVerifyCertificateSignature.*|FreeLibrary|_wcs.*", None),
+    (r"GetModuleHandleW|InetPtonW|.*SRWLock.*|WaitOnAddress|WakeByAddress.*|CryptVerifyCertificateSignature.*|FreeLibrary|_wcs.*", None),
     (r"Reg.*", 8),  # ERROR_NOT_ENOUGH_MEMORY
     (r"NCrypt.*", 0x8009000E),  # NTE_NO_MEMORY
     (r"BCrypt.*", 0xC0000017),  # STATUS_NO_MEMORY

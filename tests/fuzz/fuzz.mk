@@ -10,7 +10,7 @@ FUZZ_WATCH   = -fsanitize=address,undefined -fno-sanitize=null,object-size,funct
 FUZZ_ROOMS   = $(filter-out main.o keys.o lsa.o,$(notdir $(SRCS:.c=.o)))
 FUZZ_COMMON  = world.o common.o input.o keys.o sides.o
 FUZZ_LIBS    = build/deps/fuzz/lib/libgnutls.a build/deps/fuzz/lib/libhogweed.a build/deps/fuzz/lib/libnettle.a \
-               build/deps/fuzz/lib/libgmp.a -lpthread
+               build/deps/fuzz/lib/libgmp.a -lgcrypt -lgpg-error -lpthread
 
 build/.host-fuzz: deps/host.sh build/.host
 	deps/host.sh fuzz

@@ -214,6 +214,17 @@ void WINAPI ReleaseSRWLockShared(SRWLOCK *lock)
     if (__atomic_fetch_sub((LONG_PTR *)&lock->Ptr, 1, __ATOMIC_RELEASE) <= 0) abort();
 }
 
+/* Who waits looks again. */
+BOOL WINAPI WaitOnAddress(volatile void *address, void *value, SIZE_T size, DWORD timeout)
+{
+    sched_yield();
+    return TRUE;
+}
+
+void WINAPI WakeByAddressSingle(void *address)
+{
+}
+
 /* As on Windows: what the function leaves in `result` is kept, with a bit below that says it is done. */
 BOOL WINAPI InitOnceExecuteOnce(INIT_ONCE *once, PINIT_ONCE_FN function, void *parameter, void **result)
 {
