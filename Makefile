@@ -98,7 +98,7 @@ $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1)
 $(1)_CC    = $(1)-w64-mingw32-gcc
 $(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
              -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -MMD -MP
-$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error -Lbuild/$(1)/delay $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
+$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
              -static-libgcc
 $(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
 
@@ -121,6 +121,11 @@ build/$(1)/delay/lib%.a: Makefile | build/.host
 	    sed -n 's/.* I __imp_$(if $(filter i686,$(1)),_)//p'; } >$$(@D)/$$*.def
 	@$(1)-w64-mingw32-dlltool --kill-at --input-def $$(@D)/$$*.def --output-delaylib $$@
 
+# What loads a DLL is the function's thunk, which nobody calls by its name; in 32 bit GNU's ld takes it for unused.
+build/$(1)/delay/thunks: $$($(1)_OBJS) $$(DELAYED:%=build/$(1)/delay/lib%.a) build/$(1)/.deps
+	@$(1)-w64-mingw32-nm -u $$($(1)_OBJS) $$(foreach lib,gnutls gcrypt gpg-error,$$($(1)_DEPS)/lib/lib$$(lib).a) 2>/dev/null | sed -n 's/.* U __imp_$(if $(filter i686,$(1)),_)//p' | \
+	    sort -u | grep -Fx "$$$$(cat $$(DELAYED:%=build/$(1)/delay/%.def))" | sed 's/.*/-Wl,-u,$(if $(filter i686,$(1)),_)&/' >$$@
+
 build/$(1)/schannel.def: schannel.spec
 	@mkdir -p $$(@D)
 	winebuild -b $(1)-w64-mingw32 --kill-at --def --export $$< --output $$@
@@ -134,9 +139,9 @@ build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 
 # Symbols go to a file of their own; what is shipped has none. binutils' objcopy and strip put the time of day into a
 # PE file whatever they are told: TimeDateStamp and CheckSum are zeroed, so the same sources make the same bytes.
-build/$(1)/schannel.dll: $$($(1)_OBJS) $$(DELAYED:%=build/$(1)/delay/lib%.a) build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
+build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/delay/thunks build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
 	@echo "  LINK    $$@"
-	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps %.a,$$^) $$($(1)_LIBS)
+	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps %/thunks,$$^) @build/$(1)/delay/thunks -Lbuild/$(1)/delay $$($(1)_LIBS)
 	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full $$@.debug && $$(call timeless,$$@.debug)
 	@$(1)-w64-mingw32-strip --strip-all -o $$@.full $$@.full
 	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=$$@.debug $$@.full $$@ && $$(call timeless,$$@)
@@ -185,7 +190,7 @@ $$(WINETESTS:%=build/$(1)/winetest/%.exe): build/$(1)/winetest/%.exe: build/wine
 	    build/wine/tests/dlls/$$(subst -,/tests/,$$*).c build/$(1)/winetest/libdebug.a -lsecur32 -lcrypt32 -ladvapi32 -lws2_32 \
 	    -lwinhttp -lwininet -lole32 -loleaut32 -luuid -luser32 -lshell32 -lntdll -static-libgcc
 
-build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS) | $$(DELAYED:%=build/$(1)/delay/lib%.a)
+build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
 # The benchmark: Schannel as a program sees it, and GnuTLS as its peer.
