@@ -97,7 +97,7 @@ define arch_rules
 $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
 $(1)_CC    = $(1)-w64-mingw32-gcc
 $(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
-             -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -MMD -MP
+             -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -D__MINGW_USE_VC2005_COMPAT -MMD -MP
 $(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
              -static-libgcc
 $(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
