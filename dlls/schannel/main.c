@@ -8,11 +8,16 @@
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved);
 
-/* What is loaded when it is first needed (Makefile: DELAYED) comes from the system's folder alone. */
+/* What is loaded when it is first needed (Makefile: DELAYED) comes from the system's folder alone: NULL would
+ * mean that the program's own is searched, so what is not there is answered with a library that has nothing
+ * of it. */
 static FARPROC WINAPI load_library(unsigned notification, DelayLoadInfo *info)
 {
+    HMODULE library;
+
     if (notification != dliNotePreLoadLibrary) return NULL;
-    return (FARPROC)(void *)LoadLibraryExA(info->szDll, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    library = LoadLibraryExA(info->szDll, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    return (FARPROC)(void *)(library ? library : GetModuleHandleW(L"ntdll.dll"));
 }
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
