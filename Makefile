@@ -96,7 +96,7 @@ DELAYED = crypt32 bcrypt ncrypt ws2_32 user32
 define arch_rules
 $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1))
 $(1)_CC    = $(1)-w64-mingw32-gcc
-$(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -isystem $$($(1)_DEPS)/include \
+$(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -Ibuild/$(1) -isystem $$($(1)_DEPS)/include \
              -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -D__MINGW_USE_VC2005_COMPAT -MMD -MP
 $(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
              -static-libgcc
@@ -133,6 +133,8 @@ build/$(1)/schannel.def: schannel.spec
 build/$(1)/version.h: Makefile build/$(1)/.deps
 	@printf '#define PRODUCT_VERSION "%s"\n#define GNUTLS_VERSION "%s"\n' '$$(PRODUCT_VERSION)' \
 	    "$$$$(PKG_CONFIG_LIBDIR=$$($(1)_DEPS)/lib/pkgconfig pkg-config --modversion gnutls)" >$$@
+
+build/$(1)/dlls/schannel/product.o: build/$(1)/version.h
 
 build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 	@$(1)-w64-mingw32-windres -Ibuild/$(1) $$< $$@

@@ -278,15 +278,20 @@ Mutex file:{WORK} default
     start([shutil.which("apache2") or "/usr/sbin/apache2", "-f", str(conf), "-DFOREGROUND"])
 
 
+def wait_for_port(port):
+    """Whether somebody listens there, at last."""
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
 def wait_for_peers():
     for name, port in ports.items():
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
+        if not wait_for_port(port):
             report("FAIL", f"peer {name}", f"nobody listens; see {WORK}/peers.log")
 
 
@@ -400,9 +405,9 @@ class Wine:
 
     def environment(self, **more):
         env = {k: v for k, v in os.environ.items()
-               if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "DISPLAY", "GNUTLS_SYSTEM_PRIORITY_FILE", "SSLKEYLOGFILE")}
-        # Without a display and without asking for Mono and Gecko; errors of Wine itself go to its log.
-        env.update(WINEPREFIX=str(self.prefix), WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d",
+               if k not in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "DISPLAY", "GNUTLS_SYSTEM_PRIORITY_FILE", "SSLKEYLOGFILE", "SCHANNEL_LOG_PATH")}
+        # Without a display and without asking for Mono and Gecko; errors of Wine itself go to its log, and warnings of ours nowhere.
+        env.update(WINEPREFIX=str(self.prefix), WINEDEBUG="-all", SCHANNEL_LOG_LEVEL="none", WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d",
                    HOME=os.environ.get("HOME", "/root"), PKI=str(PKI), PKI_CA_DER=str(PKI / "root.der"))
         env.update({name: str(port) for name, port in ports.items()})
         env.update({k: str(v) for k, v in more.items()})
@@ -691,6 +696,81 @@ def check_the_log_has_one_line_a_call(wine):
         good = code == 0 and wanted <= set(doors) and doors.count("AcquireCredentialsHandleW") == 1 and doors.count("EncryptMessage") == 1
         good = good and all(re.search(r"SEC_\w+ \(", text) for door, text in lines if door in wanted)
         report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: +schannel shows one line a call", output if not good else "")
+
+
+OUR_LINES = re.compile(r"^(?:error|warn|info|debug): +schannel: (.*)$", re.M)
+
+
+@check
+def check_the_users_log(wine):
+    """SCHANNEL_LOG_LEVEL and SCHANNEL_LOG_PATH, whatever WINEDEBUG says: only warnings unless asked."""
+    url, folder = f"https://localhost:{ports['PEER_NGINX']}/", WORK / "logs"
+    log = folder / "sspi-client_schannel.log"
+    for arch in wine.arches:
+        def lines(*options, path=None, **env):
+            """What was printed of ours, what is in the file, and everything."""
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            output = client(wine, arch, "--quiet", *options, url, **env, **({"SCHANNEL_LOG_PATH": path} if path else {}))[1]
+            return OUR_LINES.findall(output), log.read_text().splitlines() if log.exists() else [], output
+
+        def verdict(good, what, seen):
+            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: the user's log: {what}", str(seen)[-1500:] if not good else "")
+
+        wrong_name = ["--name", "example.org"]
+        refusal = "a handshake as a client of example.org failed with SEC_E_WRONG_PRINCIPAL (0x80090322)"
+        product = re.compile(rf'schannel-gnutls [0-9.]+, GnuTLS [0-9.]+, {64 if arch == "x86_64" else 32} bit, ".:.windows.sys[a-z0-9]+.schannel.dll", in Wine [0-9.]+$')
+        summary = "connected to localhost: TLS 1.3, TLS_AES_256_GCM_SHA384, X25519, ALPN none, new"
+        for level in "", "warn", "nonsense":
+            seen = lines(SCHANNEL_LOG_LEVEL=level)
+            verdict(seen[:2] == ([], []), f"level '{level}' says nothing of what works", seen)
+            seen = lines(*wrong_name, SCHANNEL_LOG_LEVEL=level)
+            verdict(seen[0][-1:] == [refusal], f"level '{level}' says what failed", seen)
+        for level in "none", "error":
+            seen = lines(*wrong_name, SCHANNEL_LOG_LEVEL=level)
+            verdict(seen[0] == [], f"level {level} says nothing of it", seen)
+        for path in str(folder), "Z:" + str(folder).replace("/", "\\"):
+            seen = lines(SCHANNEL_LOG_LEVEL="info", path=path)
+            good = len(seen[0]) == 2 and product.match(seen[0][0]) and seen[0][1] == summary
+            good = good and [re.sub(r"^[0-9:.]+ [0-9a-f]{4} info +", "", line) for line in seen[1]] == seen[0]
+            verdict(good, f"the DLL and the connection, on the screen and in {path}", seen)
+        seen = lines(SCHANNEL_LOG_LEVEL="info", path="none")
+        verdict(len(seen[0]) == 2 and not seen[1] and not list(folder.iterdir()), "the path 'none' is no path", seen)
+        seen = lines(SCHANNEL_LOG_LEVEL="warn", path="/nonexistent/folder", WINEDEBUG="-all,warn+schannel", *wrong_name)
+        verdict("no log can be written" in seen[2] and seen[2].count(refusal) == 1, "a folder that is not there is named, and no line comes twice", seen)
+        seen = lines("--alpn", "http/1.1", SCHANNEL_LOG_LEVEL="debug", path=folder)
+        text = seen[2] + "\n".join(seen[1])
+        good = re.search(r"debug EncryptMessage .*SEC_E_OK", text) and re.search(r"debug: schannel: EncryptMessage ", text)
+        good = good and "It works" not in text and max(map(len, text.splitlines())) < 1020 and summary.replace("none", "http/1.1") in text
+        verdict(good, "level debug shows calls, no data, no line too long", seen)
+        seen = lines("--name", "long" * 1000, SCHANNEL_LOG_LEVEL="debug", path=folder)
+        verdict("long" * 20 in seen[2] and max(map(len, seen[1])) < 1020, "a name that is too long for a line is cut", seen)
+
+
+@check
+def check_keys_for_wireshark(wine):
+    """SSLKEYLOGFILE as a Unix and as a Windows path: the very keys that OpenSSL, on the other side, has written down; never in the log."""
+    ours, theirs = WORK / "keys-ours", WORK / "keys-theirs"
+    for arch in wine.arches:
+        for options, count in (["--legacy"], 1), ([], 5):
+            for path in str(ours), "Z:" + str(ours).replace("/", "\\"):
+                ours.unlink(missing_ok=True)
+                theirs.unlink(missing_ok=True)
+                port = free_port()
+                server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-keylogfile", theirs, "-cert", "rsa.pem", "-key", "rsa.key",
+                                           "-cert_chain", "rsa-rest.pem"], cwd=PKI, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                wait_for_port(port)
+                url = f"https://localhost:{port}/"
+                code, output = client(wine, arch, "--quiet", *options, url, SSLKEYLOGFILE=path, SCHANNEL_LOG_LEVEL="debug", WINEDEBUG="-all,+schannel,+schannel_tls")
+                silent = client(wine, arch, "--quiet", *options, url, SSLKEYLOGFILE="", SCHANNEL_LOG_LEVEL="debug")[1]
+                server.kill()
+                server.wait()
+                read = lambda file: {line for line in file.read_text().splitlines() if not line.startswith("#")} if file.exists() else set()
+                good = code == 0 and len(read(ours)) == count and read(ours) <= read(theirs)
+                report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: {count} keys of a connection in {path}", output + str(read(ours)) + str(read(theirs)) if not good else "")
+                warned = "SSLKEYLOGFILE is set: whoever can read" in output and "SSLKEYLOGFILE" not in silent
+                kept = not any(line.split()[2] in output.lower() for line in read(ours))
+                report("PASS" if warned and kept else "FAIL", f"Wine {wine.version} {arch}: it is said, and no key is in the log", output if not (warned and kept) else "")
 
 
 @check

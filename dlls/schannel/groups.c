@@ -34,6 +34,15 @@ const struct group *group_of_gnutls(int gnutls)
     return NULL;
 }
 
+const struct group *group_of_id(USHORT id)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(groups); i++)
+        if (groups[i].id == id) return &groups[i];
+    return NULL;
+}
+
 const struct group *group_of_name(const WCHAR *name, size_t length)
 {
     unsigned i, j;

@@ -24,6 +24,9 @@ const struct group *group_rows(unsigned *count);
 /* The row of a gnutls_group_t, or NULL. */
 const struct group *group_of_gnutls(int gnutls);
 
+/* The row of a number of IANA's, or NULL. */
+const struct group *group_of_id(USHORT id);
+
 /* The curve Windows calls `length` characters of `name`, in any case, or NULL. */
 const struct group *group_of_name(const WCHAR *name, size_t length);
 

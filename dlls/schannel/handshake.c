@@ -11,6 +11,7 @@
  * - a failed step gives the alert for the peer, if the caller asked for ISC_REQ_EXTENDED_ERROR.
  */
 #include "context.h"
+#include "groups.h"
 #include "log.h"
 #include "status.h"
 
@@ -121,7 +122,8 @@ static SECURITY_STATUS answer_failure(struct context *context, struct step *step
     struct span alert = session_output(context->session);
     struct span nothing = { NULL, 0 };
 
-    WARN("the handshake ends with %#lx\n", (unsigned long)status);
+    WARN("a handshake as %s%s failed with %s (%#lx)\n", context->server ? "a server" : "a client of ",
+         context->target.name, status_name(status), (unsigned long)status);
     EVENT(LOG_EVENT_ERROR, "a handshake as %s%s failed with %s (%#lx)\n",
           context->server ? "a server" : "a client of ", context->target.name, status_name(status),
           (unsigned long)status);
@@ -166,6 +168,52 @@ static void resume(struct context *context, struct step *step)
     client->waiting = FALSE;
 }
 
+static const char *version_name(USHORT version)
+{
+    static const struct
+    {
+        USHORT version;
+        const char *name;
+    } names[] = {
+        { 0x0300, "SSL 3.0" }, { 0x0301, "TLS 1.0" },  { 0x0302, "TLS 1.1" },  { 0x0303, "TLS 1.2" },
+        { 0x0304, "TLS 1.3" }, { 0xfeff, "DTLS 1.0" }, { 0xfefd, "DTLS 1.2" },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++)
+        if (names[i].version == version) return names[i].name;
+    return "unknown version";
+}
+
+/* The application protocol came over the wire. */
+static const char *printable(struct span text, char out[32])
+{
+    size_t i;
+
+    for (i = 0; i < text.size && i < 31; i++)
+        out[i] = text.data[i] > ' ' && text.data[i] < 0x7f ? (char)text.data[i] : '?';
+    out[i] = 0;
+    return text.size ? out : "none";
+}
+
+/* One line about a connection, for users. */
+static void summarize(const struct context *context)
+{
+    const struct session_facts *facts = session_facts(context->session);
+    const struct group *group = group_of_id(facts->group);
+    struct span chain[PEER_CHAIN_MAX];
+    char protocol[32];
+
+    INFO("%s%s: %s, %s, %s, ALPN %s, %s%s\n", context->server ? "a client" : "connected to ",
+         context->target.name, version_name(facts->version), facts->suite->name,
+         group ? group->word + strlen("GROUP-") : "no group",
+         printable(session_application_protocol(context->session), protocol),
+         facts->resumed ? "resumed" : "new",
+         context->server && session_peer_chain(context->session, chain) ? ", with a certificate"
+         : context->server || !context->validated_by_caller             ? ""
+                                                                        : ", validation left to the program");
+}
+
 /* For the log and the event log. */
 static void report_handshake(const struct context *context)
 {
@@ -174,9 +222,11 @@ static void report_handshake(const struct context *context)
     EVENT(LOG_EVENT_SUCCESS, "a handshake as %s%s: version %#x, %s%s\n",
           context->server ? "a server" : "a client of ", context->target.name, facts->version,
           facts->suite->name, facts->resumed ? ", resumed" : "");
+    if (log_enabled(LOG_INFO)) summarize(context);
     if (suite_is_weak(facts->suite) || facts->protocol & OLD_PROTOCOLS)
     {
-        WARN("weak: protocol %#x with %s\n", facts->version, facts->suite->name);
+        WARN("weak: protocol %#x with %s (%s%s)\n", facts->version, facts->suite->name,
+             context->server ? "a client" : "connected to ", context->target.name);
         EVENT(LOG_EVENT_WARNING, "weak, with %s%s: version %#x, %s\n", context->server ? "a client" : "",
               context->target.name, facts->version, facts->suite->name);
     }

@@ -1,7 +1,8 @@
 /*
  * Lines for WINEDEBUG, on Wine's own terms: channel `schannel` for us, `schannel_tls` for what GnuTLS says.
- * On Windows, which has no such channels, everything here is silent. Keys, plaintext and session data are
- * never logged; sizes are.
+ * And lines for users, whatever WINEDEBUG says: SCHANNEL_LOG_LEVEL is none, error, warn (the default), info
+ * or debug; SCHANNEL_LOG_PATH a folder where PROGRAM_schannel.log gets them, too. On Windows, which has no
+ * such channels, there is that file only. Keys, plaintext and session data are never logged; sizes are.
  */
 #ifndef SCHANNEL_LOG_H
 #define SCHANNEL_LOG_H
@@ -15,9 +16,10 @@ enum log_class /* the order of Wine's debug classes */
     LOG_ERR,
     LOG_WARN,
     LOG_TRACE,
+    LOG_INFO, /* ours: what users ask first; a trace to Wine */
 };
 
-/* Finds ntdll's channel functions; called once, from DllMain. */
+/* Finds ntdll's channel functions and reads the level; called once, from DllMain. */
 void log_open(void);
 
 bool log_enabled(enum log_class cls);
@@ -54,6 +56,7 @@ const char *log_wide(char text[LOG_WIDE_SIZE], const void *wide);
     {                                                                                                        \
         if (log_enabled(cls)) log_line(cls, __func__, __VA_ARGS__);                                          \
     } while (0)
+#define INFO(...)  LOG_(LOG_INFO, __VA_ARGS__)
 #define TRACE(...) LOG_(LOG_TRACE, __VA_ARGS__)
 #define WARN(...)  LOG_(LOG_WARN, __VA_ARGS__)
 #define ERR(...)   LOG_(LOG_ERR, __VA_ARGS__)

@@ -4,6 +4,7 @@
 #include "profile_tls.h"
 #include "identity_tls.h"
 #include "log.h"
+#include "product.h"
 #include <gnutls/crypto.h>
 
 #define LIFESPAN_DEFAULT (10u * 3600) /* seconds: Windows' ten hours (Microsoft: SCHANNEL_CRED) */
@@ -29,6 +30,25 @@ static time_t cheap_time(time_t *out)
     return seconds;
 }
 
+/* Which DLL this is: the first thing to know when something does not work. */
+static void introduce(void)
+{
+    const char *(CDECL * wine_version)(void);
+    char text[LOG_WIDE_SIZE];
+    WCHAR path[MAX_PATH];
+    HMODULE self;
+
+    if (!log_enabled(LOG_INFO)) return;
+    wine_version = (void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version");
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                                GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                            (const WCHAR *)(ULONG_PTR)&introduce, &self) ||
+        !GetModuleFileNameW(self, path, ARRAY_SIZE(path)))
+        path[0] = 0;
+    INFO("%s, %u bit, %s, in %s%s\n", product_line, (unsigned)sizeof(void *) * 8, log_wide(text, path),
+         wine_version ? "Wine " : "Windows", wine_version ? wine_version() : "");
+}
+
 static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
 {
     (void)once;
@@ -41,6 +61,7 @@ static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **resul
         return FALSE;
     }
     gnutls_global_set_time_function(cheap_time);
+    introduce();
     /* From level 9 on GnuTLS prints keys, and the environment can set the level: ours is the last word. */
     gnutls_global_set_log_level(log_tls_enabled() ? 5 : 0);
     return TRUE;

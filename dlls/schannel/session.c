@@ -9,6 +9,7 @@
  */
 #include "session_tls.h"
 #include "identity_tls.h"
+#include "keylog.h"
 #include "log.h"
 #include "status.h"
 #include <errno.h>
@@ -381,6 +382,18 @@ static SECURITY_STATUS prepare_server(struct session *session, const struct sess
                                                                                  : SEC_E_INSUFFICIENT_MEMORY;
 }
 
+static int write_key(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+    gnutls_datum_t client, server;
+    struct span random, bytes = { secret->data, secret->size };
+
+    gnutls_session_get_random(tls, &client, &server);
+    random.data = client.data;
+    random.size = client.size;
+    keylog_write(label, random, bytes);
+    return 0;
+}
+
 SECURITY_STATUS session_create(const struct session_config *config, struct session **out)
 {
     /* KEY_SHARE_TOP: one share, for the group we prefer; a second costs every handshake a tenth more. */
@@ -412,6 +425,7 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, note_message);
+    gnutls_session_set_keylog_function(session->tls, keylog_enabled() ? write_key : NULL);
     if (gnutls_priority_set(session->tls, priority) < 0) goto done;
     if (gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, profile->certificates[side]) < 0)
         goto done;

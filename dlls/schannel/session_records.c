@@ -162,7 +162,7 @@ static SECURITY_STATUS learn(struct session *session, int result)
         session->pending = SESSION_PENDING_CERTIFICATE;
         return SEC_I_RENEGOTIATE;
     case GNUTLS_E_WARNING_ALERT_RECEIVED:
-        WARN("warning alert %u\n", gnutls_alert_get(session->tls));
+        TRACE("warning alert %u\n", gnutls_alert_get(session->tls));
         return gnutls_alert_get(session->tls) == GNUTLS_A_NO_RENEGOTIATION ? SEC_I_NO_RENEGOTIATION
                                                                            : SEC_E_OK;
     default:
