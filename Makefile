@@ -151,10 +151,12 @@ build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/delay/thunks build/$(1)/schann
 	@echo "  SIZE    $$@ $$$$(stat -c %s $$@) bytes stripped"
 
 # Programs for users, and the samples: Windows programs that know nothing of us.
+build/$(1)/tools/sspi-client.exe: $(wildcard tools/client_*.c) tools/starttls.c tools/client.h build/$(1)/version.h
+
 build/$(1)/tools/%.exe: tools/%.c tools/sample.c tools/sample.h Makefile | build/$(1)/.deps
 	@mkdir -p $$(@D)
 	@echo "  CC      $(1) $$<"
-	@$$($(1)_CC) $$($(1)_FLAGS) -municode -o $$@ $$< tools/sample.c -lsecur32 -lcrypt32 -lversion -lws2_32 -static-libgcc
+	@$$($(1)_CC) $$($(1)_FLAGS) -municode -o $$@ $$(filter %.c,$$^) -lsecur32 -lcrypt32 -lversion -lws2_32 -static-libgcc
 
 # Tests. A room's test links the rooms; one named sspi_* comes through the door and links nothing of ours.
 $(1)_ROOMS = $$(filter-out %/main.o %/exports.o %/lsa.o %/ssl.o,$$($(1)_OBJS))

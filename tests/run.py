@@ -17,6 +17,7 @@ import base64
 import functools
 import hashlib
 import http.server
+import importlib
 import os
 import random
 import re
@@ -547,10 +548,16 @@ def run_programs(wine, only):
 # --- looks from outside -------------------------------------------------------------------------------------------
 
 checks = []
+checks_of_files = []  # which need no Wine
 
 
 def check(function):
     checks.append(function)
+    return function
+
+
+def check_files(function):
+    checks_of_files.append(function)
     return function
 
 
@@ -1341,6 +1348,20 @@ def faults(wines, stride):
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
+# More checks, in files of their own: they find this one as `run`.
+sys.modules["run"] = sys.modules[__name__]
+CHECKS = ("checks_client", "checks_setup", "checks_files")
+
+
+def run_checks(functions, only, name, *arguments):
+    for function in functions:
+        if only and only not in function.__name__:
+            continue
+        started = time.time()
+        function(*arguments)
+        print(f"  CHECK   {name} {function.__name__[6:].replace('_', ' ')}: {time.time() - started:.1f} s", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", help="test programs and checks with this in their name")
@@ -1353,6 +1374,8 @@ def main():
     args = parser.parse_args()
 
     WORK.mkdir(parents=True, exist_ok=True)
+    for name in CHECKS:
+        importlib.import_module(name)
     if args.serve:
         serve()
         return 0
@@ -1374,6 +1397,8 @@ def main():
     pki.make(PKI, file_server(PKI))
     start_peers()
     try:
+        if not args.wine and not args.arch:
+            run_checks(checks_of_files, args.only, "files")
         for wine in wines:
             if args.arch:
                 wine.arches = [arch for arch in wine.arches if arch == args.arch]
@@ -1381,12 +1406,7 @@ def main():
                 continue
             wine.make_prefix()
             run_programs(wine, args.only)
-            for function in checks:
-                if args.only and args.only not in function.__name__:
-                    continue
-                started = time.time()
-                function(wine)
-                print(f"  CHECK   Wine {wine.version} {function.__name__[6:].replace('_', ' ')}: {time.time() - started:.1f} s", flush=True)
+            run_checks(checks, args.only, f"Wine {wine.version}", wine)
             wine.close()
     finally:
         stop_peers()

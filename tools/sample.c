@@ -29,6 +29,10 @@ static const struct
     { SEC_E_CERT_EXPIRED,         "SEC_E_CERT_EXPIRED",         "the certificate has expired, or is not valid yet" },
     { SEC_E_CERT_UNKNOWN,         "SEC_E_CERT_UNKNOWN",         "the certificate cannot be accepted" },
     { SEC_E_CERT_WRONG_USAGE,     "SEC_E_CERT_WRONG_USAGE",     "the certificate is not for servers" },
+    { CRYPT_E_REVOKED,            "CRYPT_E_REVOKED",            "the certificate was revoked" },
+    { CRYPT_E_NO_REVOCATION_CHECK, "CRYPT_E_NO_REVOCATION_CHECK", "nobody says whether the certificate was revoked" },
+    { CRYPT_E_REVOCATION_OFFLINE, "CRYPT_E_REVOCATION_OFFLINE", "who knows whether the certificate was revoked cannot be asked" },
+    { SEC_E_UNKNOWN_CREDENTIALS,  "SEC_E_UNKNOWN_CREDENTIALS",  "our own certificate or its key cannot be used" },
     { SEC_E_ALGORITHM_MISMATCH,   "SEC_E_ALGORITHM_MISMATCH",   "no protocol or suite in common" },
     { SEC_E_UNSUPPORTED_FUNCTION, "SEC_E_UNSUPPORTED_FUNCTION", "the protocol version is not supported" },
     { SEC_E_ILLEGAL_MESSAGE,      "SEC_E_ILLEGAL_MESSAGE",      "the other side's message, or its alert, is unexpected" },
@@ -41,18 +45,31 @@ static const struct
     /* clang-format on */
 };
 
-int sample_fail(const char *what, SECURITY_STATUS status)
+static unsigned find_status(SECURITY_STATUS status)
 {
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(status_names); i++)
-    {
-        if (status_names[i].status != status) continue;
+        if (status_names[i].status == status) break;
+    return i;
+}
+
+const char *sample_status_name(SECURITY_STATUS status)
+{
+    unsigned i = find_status(status);
+
+    return i < ARRAY_SIZE(status_names) ? status_names[i].name : "status";
+}
+
+int sample_fail(const char *what, SECURITY_STATUS status)
+{
+    unsigned i = find_status(status);
+
+    if (i < ARRAY_SIZE(status_names))
         fprintf(stderr, "%s: %s (0x%08lx), %s\n", what, status_names[i].name, status,
                 status_names[i].meaning);
-        return 1;
-    }
-    fprintf(stderr, "%s: 0x%08lx\n", what, status);
+    else
+        fprintf(stderr, "%s: 0x%08lx\n", what, status);
     return 1;
 }
 
@@ -63,9 +80,10 @@ static const struct
     const WCHAR *option, *name;
     DWORD protocol; /* both sides' bits */
 } protocols[] = {
-    { L"ssl3", L"SSL 3.0", SP_PROT_SSL3 },     { L"tls1.0", L"TLS 1.0", SP_PROT_TLS1_0 },
-    { L"tls1.1", L"TLS 1.1", SP_PROT_TLS1_1 }, { L"tls1.2", L"TLS 1.2", SP_PROT_TLS1_2 },
-    { L"tls1.3", L"TLS 1.3", SP_PROT_TLS1_3 },
+    { L"ssl3", L"SSL 3.0", SP_PROT_SSL3 },        { L"tls1.0", L"TLS 1.0", SP_PROT_TLS1_0 },
+    { L"tls1.1", L"TLS 1.1", SP_PROT_TLS1_1 },    { L"tls1.2", L"TLS 1.2", SP_PROT_TLS1_2 },
+    { L"tls1.3", L"TLS 1.3", SP_PROT_TLS1_3 },    { L"dtls1.0", L"DTLS 1.0", SP_PROT_DTLS1_0 },
+    { L"dtls1.2", L"DTLS 1.2", SP_PROT_DTLS1_2 },
 };
 
 DWORD sample_protocols(const WCHAR *list)
@@ -208,6 +226,45 @@ PCCERT_CONTEXT sample_certificate(const WCHAR *path, const WCHAR *password)
     certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_ANY, NULL, NULL);
     CertCloseStore(store, 0); /* the certificate keeps it */
     return certificate;
+}
+
+/* A provider without a container: its key is in memory only. The certificate holds it. */
+PCCERT_CONTEXT sample_self_signed(const WCHAR *name)
+{
+    CRYPT_ALGORITHM_IDENTIFIER sha256 = { .pszObjId = (char *)szOID_RSA_SHA256RSA };
+    CERT_KEY_CONTEXT key = { .cbSize = sizeof(key), .dwKeySpec = AT_KEYEXCHANGE };
+    CERT_ALT_NAME_ENTRY entry = { .dwAltNameChoice = CERT_ALT_NAME_DNS_NAME, .pwszDNSName = (WCHAR *)name };
+    CERT_ALT_NAME_INFO names = { 1, &entry };
+    CERT_EXTENSION extension = { .pszObjId = (char *)szOID_SUBJECT_ALT_NAME2 };
+    CERT_EXTENSIONS extensions = { 1, &extension };
+    BYTE alternative[512], subject[512];
+    CERT_NAME_BLOB subject_blob = { sizeof(subject), subject };
+    PCCERT_CONTEXT certificate;
+    WCHAR x500[260] = L"CN=";
+    HCRYPTKEY pair;
+
+    extension.Value.pbData = alternative;
+    extension.Value.cbData = sizeof(alternative);
+    if (wcslen(name) > 250 ||
+        !CertStrToNameW(X509_ASN_ENCODING, wcscat(x500, name), CERT_X500_NAME_STR, NULL, subject,
+                        &subject_blob.cbData, NULL) ||
+        !CryptEncodeObject(X509_ASN_ENCODING, X509_ALTERNATE_NAME, &names, alternative,
+                           &extension.Value.cbData) ||
+        !CryptAcquireContextW(&key.hCryptProv, NULL, NULL, PROV_RSA_AES, CRYPT_VERIFYCONTEXT))
+        return NULL;
+    if (!CryptGenKey(key.hCryptProv, AT_KEYEXCHANGE, 2048 << 16 | CRYPT_EXPORTABLE, &pair))
+    {
+        CryptReleaseContext(key.hCryptProv, 0);
+        return NULL;
+    }
+    CryptDestroyKey(pair);
+    certificate = CertCreateSelfSignCertificate(key.hCryptProv, &subject_blob, 0, NULL, &sha256, NULL, NULL,
+                                                &extensions);
+    if (certificate && CertSetCertificateContextProperty(certificate, CERT_KEY_CONTEXT_PROP_ID, 0, &key))
+        return certificate;
+    if (certificate) CertFreeCertificateContext(certificate);
+    CryptReleaseContext(key.hCryptProv, 0);
+    return NULL;
 }
 
 /* --- the wire ------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ const SecurityFunctionTableW *sample_open(BOOL direct);
 
 /* Says what went wrong and what it means; 1, for main to return. */
 int sample_fail(const char *what, SECURITY_STATUS status);
+const char *sample_status_name(SECURITY_STATUS status); /* "status" for one that is rare */
 
 /* SP_PROT_* bits of both sides for "tls1.2,tls1.3"; 0 when the list is none. */
 DWORD sample_protocols(const WCHAR *list);
@@ -43,6 +44,10 @@ void sample_psk_buffers(struct sample_psk *psk, SecBuffer buffers[2]);
 
 /* The first certificate of a PFX file, with its key; the caller frees it. NULL when there is none. */
 PCCERT_CONTEXT sample_certificate(const WCHAR *path, const WCHAR *password);
+
+/* A new certificate for that name, signed by itself, with a new RSA key that nothing of stays behind; the
+ * caller frees it. NULL when this system cannot make one. */
+PCCERT_CONTEXT sample_self_signed(const WCHAR *name);
 
 /* A connection's bytes: what came, and is not used yet. */
 struct sample_stream

@@ -56,7 +56,9 @@ static int usage(void)
 {
     fputs("usage: sspi-server [options] CERTIFICATE.pfx...\n"
           "       sspi-server [options] --psk NAME:HEX\n"
+          "       sspi-server [options] --self-signed NAME\n"
           "\n"
+          "  --self-signed NAME make a certificate for that name, with a new key, instead of reading one\n"
           "  --password TEXT    of the PFX files\n"
           "  --port PORT        where to listen on 127.0.0.1 (default 4433; 0: any)\n"
           "  --root FOLDER      serve its files (default: a page that says what was negotiated)\n"
@@ -120,6 +122,8 @@ static BOOL parse_value(const WCHAR *name, const WCHAR *value)
         return (options.protocols = sample_protocols(value) & SERVER_PROTOCOLS) != 0;
     else if (!wcscmp(name, L"--alpn"))
         return sample_alpn(value, &options.alpn);
+    else if (!wcscmp(name, L"--self-signed"))
+        return (options.certificates[options.certificate_count++] = sample_self_signed(value)) != NULL;
     else
         return FALSE;
     return TRUE;
