@@ -428,10 +428,12 @@ enum end report_probe(const SecurityFunctionTableW *sspi)
 enum end report_version(void)
 {
     struct module module;
+    HMODULE dll;
 
     printf("sspi-client of schannel-gnutls " PRODUCT_VERSION "\n");
-    LoadLibraryW(L"schannel.dll");
+    if (!(dll = LoadLibraryW(L"schannel.dll"))) return END_GOOD;
     if (find_module(&module) && *module.product)
         printf("%ls %ls, GnuTLS %ls, in %ls\n", module.product, module.version, module.gnutls, module.path);
+    FreeLibrary(dll);
     return END_GOOD;
 }

@@ -228,11 +228,12 @@ PCCERT_CONTEXT sample_certificate(const WCHAR *path, const WCHAR *password)
     return certificate;
 }
 
-/* A provider without a container: its key is in memory only. The certificate holds it. */
+/* A provider without a container: its key is in memory only. The certificate holds it. AT_SIGNATURE is what
+ * CertCreateSelfSignCertificate takes when it is not told otherwise. */
 PCCERT_CONTEXT sample_self_signed(const WCHAR *name)
 {
     CRYPT_ALGORITHM_IDENTIFIER sha256 = { .pszObjId = (char *)szOID_RSA_SHA256RSA };
-    CERT_KEY_CONTEXT key = { .cbSize = sizeof(key), .dwKeySpec = AT_KEYEXCHANGE };
+    CERT_KEY_CONTEXT key = { .cbSize = sizeof(key), .dwKeySpec = AT_SIGNATURE };
     CERT_ALT_NAME_ENTRY entry = { .dwAltNameChoice = CERT_ALT_NAME_DNS_NAME, .pwszDNSName = (WCHAR *)name };
     CERT_ALT_NAME_INFO names = { 1, &entry };
     CERT_EXTENSION extension = { .pszObjId = (char *)szOID_SUBJECT_ALT_NAME2 };
@@ -252,7 +253,7 @@ PCCERT_CONTEXT sample_self_signed(const WCHAR *name)
                            &extension.Value.cbData) ||
         !CryptAcquireContextW(&key.hCryptProv, NULL, NULL, PROV_RSA_AES, CRYPT_VERIFYCONTEXT))
         return NULL;
-    if (!CryptGenKey(key.hCryptProv, AT_KEYEXCHANGE, 2048 << 16 | CRYPT_EXPORTABLE, &pair))
+    if (!CryptGenKey(key.hCryptProv, AT_SIGNATURE, 2048 << 16 | CRYPT_EXPORTABLE, &pair))
     {
         CryptReleaseContext(key.hCryptProv, 0);
         return NULL;

@@ -4,6 +4,8 @@
  */
 #include "outfile.h"
 
+#define FULL_SIZE 2064 /* characters: the Unix root, folder, leaf */
+
 BOOL outfile_variable(const WCHAR *variable, WCHAR path[OUTFILE_PATH_SIZE])
 {
     DWORD size = GetEnvironmentVariableW(variable, path, OUTFILE_PATH_SIZE);
@@ -19,7 +21,8 @@ static BOOL under_wine(void)
 HANDLE outfile_open(const WCHAR *path, const WCHAR *leaf)
 {
     static const WCHAR unix_root[] = L"\\\\?\\unix";
-    WCHAR full[2 * OUTFILE_PATH_SIZE + ARRAY_SIZE(unix_root) + 1], *at;
+    WCHAR full[FULL_SIZE], *at;
+    C_ASSERT(ARRAY_SIZE(full) >= OUTFILE_PATH_SIZE + OUTFILE_PATH_SIZE + ARRAY_SIZE(unix_root));
     BOOL is_unix = path[0] == '/' && under_wine();
 
     if (wcslen(path) >= OUTFILE_PATH_SIZE || (leaf && wcslen(leaf) >= OUTFILE_PATH_SIZE))
