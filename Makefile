@@ -1,5 +1,5 @@
 # schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make check-all, make bench, make demo,
-# make fuzz, make faults, make soak, make lint, make format, make debug T=room.
+# make dist, make fuzz, make faults, make soak, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
@@ -26,7 +26,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop programs fuzz faults soak bench demo lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs fuzz faults soak bench demo dist lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -301,6 +301,11 @@ soak: build/.host-test all $(foreach arch,$(ARCHES),build/$(arch)/tests/sspi_thr
 demo: build/.host-test all
 	@tools/demo.sh build
 
+# build/dist/schannel-gnutls-VERSION.tar.gz
+dist: all
+	@deps/fetch.sh build/deps/tarballs gmp nettle gnutls28 libgpg-error libgcrypt20
+	@tools/dist.sh $(PRODUCT_VERSION) build
+
 # T=room: its test in gdb, in the prefix that `make check` made. `tests/run.py --serve` gives a sspi_ test its peers.
 debug: build/x86_64/tests/$(T).exe
 	cd build/x86_64/tests && WINEPREFIX=$(CURDIR)/build/check/prefix8 winedbg --gdb $(T).exe
@@ -321,4 +326,4 @@ lint: compile_commands.json
 	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/dist

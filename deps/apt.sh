@@ -45,9 +45,9 @@ Dir::State::lists "$dir/lists";
 Dir::State::status "/dev/null";
 Dir::Cache "$dir/cache";
 CONF
-    echo "deb-src [signed-by=$keyring] $site $suite main" >"$dir/sources.list"
+    echo "deb-src [signed-by=$keyring] $site $suite main contrib" >"$dir/sources.list"
     # The security archive is a sibling of the main one; a suite without one (sid) is fine too.
-    echo "deb-src [signed-by=$keyring] $site-security $suite-security main" >>"$dir/sources.list"
+    echo "deb-src [signed-by=$keyring] $site-security $suite-security main contrib" >>"$dir/sources.list"
     if ! apt-get -q -c "$conf" update >"$dir/update.log" 2>&1; then
         sed -i '/-security/d' "$dir/sources.list"
         apt-get -q -c "$conf" update >"$dir/update.log" 2>&1 || { cat "$dir/update.log" >&2; exit 1; }

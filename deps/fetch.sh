@@ -47,9 +47,9 @@ update_lock() {
             printf 'source %-12s %s\n' "$package" "$full"
         done
         echo
-        # Debian's patches are used of what goes into the DLL only: wine's tarball lends us test sources, and nghttp2,
-        # curl and aria2 are programs to test with (deps/programs.sh).
-        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^(wine|nghttp2|curl|aria2)_.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
+        # Debian's patches are used of what goes into the DLL only: wine's tarball lends us test sources, winetricks tries our
+        # verb, and nghttp2, curl and aria2 are programs to test with (deps/programs.sh).
+        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^(wine|winetricks|nghttp2|curl|aria2)_.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
     } >"$lock.new"
     rm -f "$uris"
     mv "$lock.new" "$lock"

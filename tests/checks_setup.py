@@ -37,8 +37,8 @@ class Prefix:
     def program(self, *args, arch=None, **env):
         return self.wine.run("wine", run.BUILD / (arch or self.bits[0][1]) / "tools/sspi-client.exe", *args, WINEPREFIX=self.path, **env)
 
-    def end(self, wait="-k"):
-        self.wine.run("wineserver", wait, WINEPREFIX=self.path, timeout=60)
+    def end(self):
+        self.wine.run("wineserver", "-k", WINEPREFIX=self.path, timeout=60)
         self.wine.run("wineserver", "-w", WINEPREFIX=self.path, timeout=60)
 
 
@@ -52,13 +52,23 @@ def share(source, target):
 
 def pristine(wine, arch):
     path = WORK / "setup" / f"pristine{wine.version}-{arch}"
+    roots = run.BUILD / "trixie/etc/ssl/certs/ca-certificates.crt"
+    if isinstance(wine, run.RootWine) and not roots.exists():  # a smallest Debian has none, and doctor would say so
+        roots.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", roots)
     if not (path / "system.reg").exists():
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         wine.run("wineboot", "-i", WINEPREFIX=path, WINEARCH=arch, timeout=180)
         wine.run("wineserver", "-w", WINEPREFIX=path, timeout=60)
-        # What crypt32 and the services write when they are first used.
-        wine.run("wine", run.BUILD / ("i686" if arch == "win32" else "x86_64") / "tools/sspi-client.exe", "--probe", WINEPREFIX=path, timeout=60)
+        # What crypt32 writes when a chain is built for the first time, whoever asks: by our DLL, beside a program and not in the prefix.
+        apart, dll = WORK / "setup/apart", run.BUILD / ("i686" if arch == "win32" else "x86_64")
+        shutil.rmtree(apart, ignore_errors=True)
+        apart.mkdir()
+        for file in dll / "schannel.dll", dll / "tools/sspi-client.exe":
+            shutil.copy(file, apart)
+        wine.run("wine", apart / "sspi-client.exe", "--direct", f"https://localhost:{run.ports['PEER_UNTRUSTED']}/", WINEPREFIX=path, timeout=60)
+        wine.run("wineserver", "-k", WINEPREFIX=path, timeout=60)
         wine.run("wineserver", "-w", WINEPREFIX=path, timeout=60)
     return path
 
@@ -158,7 +168,7 @@ def check_setup_in_use(wine):
             code, output = prefix.program("-insecure", url, arch=dll)
             verdict(wine, f"{arch}: a program of {dll} works", code == 0 and "schannel-gnutls" in output, output)
         prefix.wine.run("wineboot", "-u", WINEPREFIX=prefix.path, timeout=120)
-        prefix.end("-w")
+        prefix.end()
         verdict(wine, f"{arch}: an update of the prefix leaves it there", all(ours(prefix.dll(folder)) for folder, _ in prefix.bits))
         prefix.script("uninstall")
         changed = [path for path in differences(before, snapshot(prefix.path, times=False)) if not path.endswith(".reg") and not re.match(r"drive_c/(users|windows/temp)/|\.update-timestamp", path)]
@@ -167,7 +177,7 @@ def check_setup_in_use(wine):
         control = Prefix(wine, "control", arch)
         control.program("-insecure", url)
         control.wine.run("wineboot", "-u", WINEPREFIX=control.path, timeout=120)
-        control.end("-w")
+        control.end()
         unlike = [name for name in values if registry_without_times(prefix.path / name) != registry_without_times(control.path / name)]
         verdict(wine, f"{arch}: afterwards the registry is as in a prefix that never had it", not unlike, unlike)
         code, output = prefix.script("status")
@@ -241,10 +251,14 @@ def check_setup_doctor_finds(wine):
     def wrong_kind():
         shutil.copy(run.BUILD / "i686/schannel.dll", prefix.dll())
 
+    fewer_roots = str(WORK / "setup/few")
+    (WORK / "setup/few").write_text('#!/bin/sh\nwine "$@" | sed "s/^roots: .*/roots: 3/"\n')
+    (WORK / "setup/few").chmod(0o755)
     rows = (("the registry turned TLS off", lambda: switch(0), {}, "the registry has turned TLS 1.2 and TLS 1.3 off", lambda: switch(1)),
             ("an override in the environment", lambda: None, {"WINEDLLOVERRIDES": "schannel=b"}, "WINEDLLOVERRIDES in the environment names schannel", lambda: None),
             ("a file of the wrong kind", wrong_kind, {}, "system32/schannel.dll is of the wrong kind (x32, and x64 belongs there)", lambda: prefix.script("install")),
             ("no file", lambda: prefix.dll().unlink(), {}, "system32/schannel.dll is none", lambda: prefix.script("install")),
+            ("too few roots", lambda: None, {"_wine": fewer_roots}, "trusts 3 roots, so nearly every server will be refused", lambda: None),
             ("a Wine that is none", lambda: None, {"_wine": "/bin/false"}, "no 64-bit program runs in this prefix", lambda: None))
     for name, harm, env, sentence, mend in rows:
         harm()
@@ -355,3 +369,43 @@ def check_setup_links_that_lead_nowhere(wine):
     verdict(wine, "a link that leads nowhere is replaced, and what was there before it comes back", seen and good and not left, (output, output2, left))
     code, output = wine.run("sh", release / "setup_schannel.sh", "install", WINEPREFIX=prefix.path)
     verdict(wine, "a release that is not whole is not installed", code == 1 and "unpack the whole release" in output and not ours(prefix.dll()), output)
+
+
+@check
+def check_setup_by_winetricks(wine):
+    """Its verb, run by Debian's winetricks: from the unpacked release, and from the archive in winetricks' cache."""
+    fetched = subprocess.run([TOP / "deps/fetch.sh", run.BUILD / "deps/tarballs", "winetricks"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if fetched.returncode:
+        report("SKIP", f"Wine {wine.version}: setup: winetricks", "it cannot be had: " + fetched.stdout.decode()[-200:])
+        return
+    home = WORK / "setup/tricks"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    subprocess.run(["tar", "-xf", *(run.BUILD / "deps/tarballs").glob("winetricks_*.orig.tar.gz"), "-C", home, "--strip-components=1"], check=True)
+    for place, arch in ("x64", "x86_64"), ("x32", "i686"):
+        (home / "release" / place).mkdir(parents=True)
+        shutil.copy(run.BUILD / arch / "schannel.dll", home / "release" / place)
+    verb = (TOP / "tools/schannel_gnutls.verb").read_text().replace("@VERSION@", "1.2.3")
+    (home / "release/schannel_gnutls.verb").write_text(verb)
+    (home / "alone").mkdir()
+    (home / "alone/schannel_gnutls.verb").write_text(verb)
+    cache = home / "cache/winetricks/schannel_gnutls"
+    env = {"HOME": home, "XDG_CACHE_HOME": home / "cache", "WINETRICKS_LATEST_VERSION_CHECK": "disabled", "WINEDEBUG": "-all"}
+    tricks = lambda prefix, folder: wine.run("sh", home / "src/winetricks", "-q", "./schannel_gnutls.verb", WINEPREFIX=prefix.path, cwd=home / folder, **env)
+    for arch in kinds(wine):
+        prefix = Prefix(wine, "winetricks", arch)
+        code, output = tricks(prefix, "alone")
+        refused = code != 0 and "Please unpack schannel-gnutls-1.2.3.tar.gz" in output and not ours(prefix.dll())
+        verdict(wine, f"winetricks, {arch}: without the release there is nothing to install", refused, output)
+        code, output = tricks(prefix, "release")
+        good = code == 0 and all(prefix.dll(folder).read_bytes() == (run.BUILD / dll / "schannel.dll").read_bytes() for folder, dll in prefix.bits)
+        verdict(wine, f"winetricks, {arch}: from the unpacked release", good, output)
+        prefix.end()
+        prefix = Prefix(wine, "winetricks", arch)
+        cache.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["tar", "-czf", cache / "schannel-gnutls-1.2.3.tar.gz", "--transform=s,^release,schannel-gnutls-1.2.3,", "-C", home, "release"], check=True)
+        code, output = tricks(prefix, "alone")
+        good = code == 0 and all(prefix.dll(folder).read_bytes() == (run.BUILD / dll / "schannel.dll").read_bytes() for folder, dll in prefix.bits)
+        verdict(wine, f"winetricks, {arch}: from its cache", good, output)
+        prefix.end()
+        shutil.rmtree(cache)

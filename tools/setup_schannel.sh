@@ -485,10 +485,16 @@ examine_program() { # x64 or x32
     *", TLS 1.2,"* | *", TLS 1.3,"*) ;;
     *) bad "the registry has turned TLS 1.2 and TLS 1.3 off for clients (it leaves: $(answer "$1" client)): look at SCHANNEL\\Protocols" ;;
     esac
-    if [ "$(answer "$1" roots)" -lt 10 ]; then
-        bad "this prefix trusts $(answer "$1" roots) roots, so nearly every server will be refused: install the package ca-certificates on this machine"
+}
+
+# Both kinds of programs have the same.
+examine_roots() {
+    probed=$(cat "$scratch"/probe-x64 "$scratch"/probe-x32 2>/dev/null | sed -n 's/^roots: //p' | head -n 1)
+    [ -n "$probed" ] || return 0
+    if [ "$probed" -lt 10 ]; then
+        bad "this prefix trusts $probed roots, so nearly every server will be refused: install the package ca-certificates on this machine"
     else
-        good "$(answer "$1" roots) trusted roots, those of the machine from $(host_roots)"
+        good "$probed trusted roots, those of the machine from $(host_roots)"
     fi
 }
 
@@ -536,6 +542,7 @@ doctor() {
         note "which Wine belongs to this prefix cannot be told (--wine FILE): nothing was run in it"
     else
         for place in $places; do examine_program "${place#*:}" && examine_handshake "${place#*:}"; done
+        examine_roots
     fi
     if [ $problems = 0 ]; then
         say "Nothing is wrong."
