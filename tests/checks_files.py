@@ -169,3 +169,16 @@ def unlike(first, second):
         with tarfile.open(archive) as tar:
             contents.append({m.name: (m.mode, m.mtime, hashlib.sha256(tar.extractfile(m).read()).hexdigest() if m.isfile() else "") for m in tar.getmembers()})
     return [name for name in contents[0].keys() | contents[1].keys() if contents[0].get(name) != contents[1].get(name)]
+
+
+@check_files
+def check_what_readme_claims():
+    """Each line of the table against Wine's own names its tests, and they exist."""
+    table = (TOP / "README.md").read_text().split("| shown by |\n")[1].split("\n\n")[0].splitlines()[1:]
+    checks = set(re.findall(r"^def (check_\w+)", "".join(path.read_text() for path in (TOP / "tests").glob("*.py")), re.M))
+    targets = set(re.findall(r"^([\w-]+):", (TOP / "Makefile").read_text(), re.M))
+    for row in table:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        names = re.findall(r"`([^`]+)`", cells[-1])
+        missing = [name for name in names if not (name in checks or (TOP / "tests" / f"{name}.c").exists() or (name.startswith("make ") and name[5:] in targets))]
+        verdict(f"README, '{cells[0]}': backed by tests", len(cells) == 5 and names and not missing, (row, missing))

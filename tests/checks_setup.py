@@ -224,6 +224,7 @@ def check_setup_overrides(wine):
         verdict(wine, f"uninstall with {line}", code == 0 and not changed and (prefix.path / "user.reg").read_text(errors="surrogateescape") == text, (changed, output))
     prefix = Prefix(wine, "overrides")
     edit(prefix.path / "user.reg", OVERRIDES, '"schannel"="builtin"')
+    wine.run("wineserver", "-p600", WINEPREFIX=prefix.path)
     _, output = prefix.program("--probe")
     verdict(wine, "without the script that override keeps ours out", "product: schannel-gnutls" not in output, output)
     code, output = prefix.script("install")
