@@ -410,3 +410,46 @@ def check_setup_by_winetricks(wine):
         verdict(wine, f"winetricks, {arch}: from its cache", good, output)
         prefix.end()
         shutil.rmtree(cache)
+
+
+WITHOUT_GNUTLS = "for file in /usr/lib/*/libgnutls.so.30* /lib/*/libgnutls.so.30*; do [ ! -f $file ] || mount --bind /dev/null $file; done; exec \"$@\""
+
+
+@check
+def check_setup_without_libgnutls(wine):
+    """On a machine whose GnuTLS cannot be loaded secur32 knows no Schannel; named in the registry, ours works all the same. That, too, is taken back."""
+    if os.geteuid():
+        report("SKIP", f"Wine {wine.version}: setup: without libgnutls", "hiding a library needs root")
+        return
+    for arch in kinds(wine):
+        prefix = Prefix(wine, "register", arch)
+        for value in None, '"SecurityProviders"=""', '"SecurityProviders"="credssp.dll"':
+            section = "[System\\\\ControlSet001\\\\Control\\\\SecurityProviders]" if "[System\\\\ControlSet001" in (prefix.path / "system.reg").read_text(errors="surrogateescape") else "[System\\\\CurrentControlSet\\\\Control\\\\SecurityProviders]"
+            prefix = Prefix(wine, "register", arch)
+            if value:
+                edit(prefix.path / "system.reg", section, value)
+            before = snapshot(prefix.path)
+            code, output = prefix.script("install", "--register")
+            named = (prefix.path / "system.reg").read_text(errors="surrogateescape").count("schannel.dll\"\n")
+            verdict(wine, f"{arch} --register with {value}", code == 0 and named and "needs no libgnutls" in output, output)
+            code, output = prefix.script("install", "--register")
+            again = (prefix.path / "system.reg").read_text(errors="surrogateescape").count("schannel.dll\"\n")
+            code, output = prefix.script("uninstall")
+            changed = [path for path in differences(before, snapshot(prefix.path)) if path != "system.reg"]
+            same = before["system.reg"][2] == snapshot(prefix.path)["system.reg"][2]
+            verdict(wine, f"{arch} --register with {value}: once is enough, and it is taken back to the byte", again == named and same and not changed, (changed, same, output))
+        prefix = Prefix(wine, "register", arch)
+        hidden = lambda *args: wine.run("unshare", "--mount", "sh", "-c", WITHOUT_GNUTLS, "sh", "sh", SCRIPT, *args, WINEPREFIX=prefix.path, WINEDEBUG="")
+        prefix.script("install")
+        code, output = hidden("doctor")
+        verdict(wine, f"{arch}: without libgnutls doctor says what to do", code == 1 and "finds no" in output and "run install --register" in output, output)
+        prefix.end()
+        code, output = hidden("install", "--register")
+        code, output = hidden("doctor")
+        verdict(wine, f"{arch}: without libgnutls, registered: doctor is content", code == 0 and output.count("has spoken TLS 1.") == len(prefix.bits), output)
+        code, output = prefix.script("doctor")
+        verdict(wine, f"{arch}: and with libgnutls it does no harm", code == 0, output)
+        prefix.end()
+        _, output = prefix.script("uninstall")
+        left = re.findall(r'^"SecurityProviders"=.*', (prefix.path / "system.reg").read_text(errors="surrogateescape"), re.M)
+        verdict(wine, f"{arch}: after programs ran it is taken back, too", not left and "names schannel.dll no more" in output, (left, output))

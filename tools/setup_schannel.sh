@@ -8,6 +8,7 @@
 #   system32/none, syswow64/none                    there was none
 #   system32/unknown, syswow64/unknown              ours lay there before this script came
 #   system32/link, syswow64/link                    where the link leads that was installed
+#   registered                                      what system.reg said of SecurityProviders, if that was changed
 #   overrides                                       lines of user.reg that were changed, as they were, behind their section
 set -u
 # The user's options for grep, and names of programs and messages, must not change what is read here.
@@ -19,6 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 state_name=.schannel-gnutls
 dry=
 symlink=
+register=
 prefix=
 steam=
 bottle=
@@ -38,6 +40,8 @@ usage: setup_schannel.sh install|uninstall|status|doctor [options]
   --steam N        the Proton prefix of the game with that number
   --bottle NAME    the bottle of that name (Bottles, Flatpak or not)
   --symlink        install links to these files instead of copies
+  --register       name schannel.dll in the registry, too: for machines without libgnutls, where Wine's secur32 knows no
+                   Schannel otherwise (done by itself where this machine clearly has none)
   --dry-run        only say what would be done
   --wine FILE      the Wine to run for status and doctor (default: the prefix's own, as far as it can be told)
 TEXT
@@ -187,10 +191,15 @@ wine_runs() {
     [ -S "/tmp/${folder:-.wine-$(id -u)}/server-$(printf '%x-%x' $numbers)/socket" ]
 }
 
-rewrite_user_reg() { # awk program, reads $state/overrides as first file
-    act cp -p "$user_reg" "$user_reg.schannel-new"
-    [ -n "$dry" ] || awk "$1" "$state/overrides" "$user_reg" >"$user_reg.schannel-new" || fail "user.reg cannot be written"
-    act mv -f "$user_reg.schannel-new" "$user_reg"
+# A file of the registry, rewritten by an awk program that reads another file of ours first.
+rewrite() { # file, awk program, file of ours
+    act cp -p "$1" "$1.schannel-new"
+    [ -n "$dry" ] || awk "$2" "$3" "$1" >"$1.schannel-new" || fail "$1 cannot be written"
+    act mv -f "$1.schannel-new" "$1"
+}
+
+must_not_run() { # what for
+    ! wine_runs || fail "$1, and Wine is running in this prefix: end its programs (wineserver -k) and run this again"
 }
 
 set_overrides() {
@@ -199,7 +208,7 @@ set_overrides() {
         say "  no override is needed: Wine loads a native schannel.dll by itself"
         return
     fi
-    ! wine_runs || fail "an override has to be changed, and Wine is running in this prefix: end its programs (wineserver -k) and run this again"
+    must_not_run "an override has to be changed"
     say "$blocking" | while IFS=: read -r _ section line; do
         say "  the override $line in $section keeps native files out: it becomes native,builtin"
     done
@@ -211,19 +220,19 @@ set_overrides() {
     # A line is known by its section and its text.
     # shellcheck disable=SC2016 # the dollars are awk's
     # shellcheck disable=SC2016
-    rewrite_user_reg '
+    rewrite "$user_reg" '
         FNR == NR { known[$0] = 1; next }
         /^\[/ { section = $0; sub(/\].*/, "]", section) }
         (section ":" $0) in known { sub(/=.*/, "=\"native,builtin\"") }
-        { print }'
+        { print }' "$state/overrides"
 }
 
 # Where a line still says what we made it say, it says again what it said before.
 restore_overrides() {
     [ -s "$state/overrides" ] || return 0
-    ! wine_runs || fail "an override has to be put back, and Wine is running in this prefix: end its programs (wineserver -k) and run this again"
+    must_not_run "an override has to be put back"
     # shellcheck disable=SC2016
-    rewrite_user_reg '
+    rewrite "$user_reg" '
         FNR == NR {
             at = index($0, "]:"); section = substr($0, 1, at); before = substr($0, at + 2)
             ours = before; sub(/=.*/, "=\"native,builtin\"", ours)
@@ -232,8 +241,76 @@ restore_overrides() {
         }
         /^\[/ { section = $0; sub(/\].*/, "]", section) }
         (section ":" $0) in known { $0 = known[section ":" $0] }
-        { print }'
+        { print }' "$state/overrides"
     say "  the overrides are as they were"
+}
+
+# --- machines without libgnutls ------------------------------------------------------------------------------------
+
+# secur32 of Wine knows the Schannel package, and so loads this DLL, only when its own GnuTLS could be loaded. It also asks the
+# DLLs that SecurityProviders in the registry names which packages they have: that way needs nothing of the machine.
+
+has_libgnutls() { # what the machine's loader knows; where that cannot be asked, it is supposed to be there
+    PATH=$PATH:/sbin:/usr/sbin
+    command -v ldconfig >/dev/null 2>&1 || return 0
+    ldconfig -p 2>/dev/null | grep -q 'libc\.so' || return 0
+    ldconfig -p | grep -q 'libgnutls\.so\.'
+}
+
+providers_section() {
+    # Newer Wines know that CurrentControlSet is a link.
+    if grep -q '^.System..ControlSet001..' "$prefix/system.reg"; then set=ControlSet001; else set=CurrentControlSet; fi
+    printf '%s\n' "[System\\\\$set\\\\Control\\\\SecurityProviders]"
+}
+
+# "none": no such section; "empty": it has no such value; else the line.
+providers_line() {
+    SECTION=$(providers_section) awk '
+        /^\[/ { inside = index(tolower($0), tolower(ENVIRON["SECTION"])) == 1; seen = seen || inside }
+        inside && /^"SecurityProviders"=/ { line = $0 }
+        END { print line != "" ? line : seen ? "empty" : "none" }' "$prefix/system.reg"
+}
+
+register_provider() {
+    line=$(providers_line)
+    case $line in *schannel.dll*) return ;; esac
+    must_not_run "the registry has to be changed"
+    say "  schannel.dll is named in the registry (SecurityProviders): Wine's secur32 then needs no libgnutls of this machine"
+    [ -z "$dry" ] || return 0
+    say "$line" >"$state/registered" || fail "$state/registered cannot be written"
+    if [ "$line" = none ]; then
+        act cp -p "$prefix/system.reg" "$prefix/system.reg.schannel-new"
+        printf '\n%s %s\n"SecurityProviders"="schannel.dll"\n' "$(providers_section)" "$(date +%s)" >>"$prefix/system.reg.schannel-new" ||
+            fail "system.reg cannot be written"
+        act mv -f "$prefix/system.reg.schannel-new" "$prefix/system.reg"
+        return
+    fi
+    # shellcheck disable=SC2016
+    SECTION=$(providers_section) rewrite "$prefix/system.reg" '
+        FNR == NR { before = $0; next }
+        /^\[/ { inside = index(tolower($0), tolower(ENVIRON["SECTION"])) == 1 }
+        inside && before != "empty" && $0 == before { sub(/"$/, ($0 ~ /=""$/ ? "" : ", ") "schannel.dll\"") }
+        { print }
+        inside && before == "empty" && /^\[/ { print "\"SecurityProviders\"=\"schannel.dll\"" }' "$state/registered"
+}
+
+unregister_provider() {
+    [ -s "$state/registered" ] || return 0
+    must_not_run "the registry has to be put back"
+    # A section that we made goes with its value: what is before its first value waits until there is one.
+    # shellcheck disable=SC2016
+    SECTION=$(providers_section) rewrite "$prefix/system.reg" '
+        FNR == NR { before = $0; next }
+        /^\[/ { inside = index(tolower($0), tolower(ENVIRON["SECTION"])) == 1 }
+        before == "none" && $0 == "" { printf "%s", held; held = "\n"; next }
+        before == "none" && inside && (/^\[/ || /^#/) { held = held $0 "\n"; next }
+        inside && /^"SecurityProviders"=/ {
+            if (before == "none" || before == "empty") { if ($0 ~ /="schannel\.dll"$/) { if (before == "none") held = ""; next } }
+            else sub(/(, )?schannel\.dll"$/, "\"")
+        }
+        { printf "%s", held; held = ""; print }
+        END { printf "%s", held }' "$state/registered"
+    say "  the registry names schannel.dll no more"
 }
 
 # --- install -------------------------------------------------------------------------------------------------------
@@ -286,6 +363,9 @@ install() {
         install_one "${place%:*}" "${place#*:}"
     done
     set_overrides
+    # Of the libraries in Proton's and Bottles' containers this machine's say nothing.
+    if [ -z "$register$tracked" ] && [ ! -f "$prefix/bottle.yml" ] && ! has_libgnutls; then register=yes; fi
+    [ -z "$register" ] || register_provider
     [ -z "$tracked" ] || say "  this is a Proton prefix: an upgrade of Proton may put its own file back; then run this again"
     ! wine_runs || say "  programs that run in this prefix now use the new file when they are started again"
 }
@@ -321,6 +401,7 @@ uninstall() {
         return
     fi
     restore_overrides
+    unregister_provider
     for place in $places; do uninstall_one "${place%:*}"; done
     act rm -rf "$state"
 }
@@ -397,7 +478,7 @@ program_status() { # x64 or x32
     elif [ "$(answer "$1" product)" = schannel-gnutls ]; then
         field "$bits-bit programs load" "$(answer "$1" module), $(answer "$1" product) $(answer "$1" version), GnuTLS $(answer "$1" gnutls)"
     else
-        field "$bits-bit programs load" "Wine's own Schannel, not this one"
+        field "$bits-bit programs load" "Wine's own Schannel, not this one (it offers: $(answer "$1" client))"
     fi
 }
 
@@ -475,6 +556,9 @@ examine_program() { # x64 or x32
     case $1 in x64) bits=64 ;; *) bits=32 ;; esac
     if ! probe "$1"; then
         bad "no $bits-bit program runs in this prefix with $wine"
+        return 1
+    elif [ "$(answer "$1" client)" = "none, 0x80090305" ]; then
+        bad "$bits-bit programs are told that there is no Schannel: Wine's secur32 finds no $bits-bit libgnutls on this machine; run install --register"
         return 1
     elif [ "$(answer "$1" product)" != schannel-gnutls ]; then
         bad "$bits-bit programs load Wine's own Schannel, not this one"
@@ -567,6 +651,7 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --symlink) symlink=yes ;;
+    --register) register=yes ;;
     --dry-run) dry=yes ;;
     help | --help | -h)
         usage
