@@ -311,7 +311,7 @@ debug: build/x86_64/tests/$(T).exe
 	cd build/x86_64/tests && WINEPREFIX=$(CURDIR)/build/check/prefix8 winedbg --gdb $(T).exe
 
 format:
-	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.c
+	clang-format -i dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.[ch]
 
 # One compiler command a file, as clangd and clang-tidy want them.
 compile_commands.json: Makefile $(SRCS)
@@ -319,11 +319,11 @@ compile_commands.json: Makefile $(SRCS)
 	    "$${sep:-}" '$(CURDIR)' "$$f" '$(filter-out -W%,$(x86_64_FLAGS))' "$$f"; sep=','; done | sed '1s/^/[/; $$s/$$/]/' >$@
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.c
+	clang-format --dry-run -Werror dlls/schannel/*.[ch] include/*.h tests/*.[ch] tests/*/*.[ch] tools/*.[ch]
 	clang-tidy -p . --quiet --extra-arg=--target=x86_64-w64-mingw32 $(SRCS)
 	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 --platform=win64 --library=windows --quiet \
 	    --suppress=missingIncludeSystem -Iinclude -Idlls/schannel -D_WIN32 dlls tools
-	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh .ci/run
+	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh tools/*.verb .ci/run
 
 clean:
 	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/dist

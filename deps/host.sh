@@ -11,8 +11,9 @@ build)
               xz-utils bzip2 gcc libc6-dev make git ca-certificates"
     ;;
 test)
-    commands="wine openssl gnutls-serv gnutls-cli nginx apache2 curl python3 debootstrap certtool unshare"
-    packages="wine wine64 openssl gnutls-bin nginx-light apache2-bin curl python3 debootstrap util-linux procps"
+    commands="wine openssl gnutls-serv gnutls-cli nginx apache2 curl python3 debootstrap certtool unshare man shellcheck"
+    packages="wine wine64 openssl gnutls-bin nginx-light apache2-bin curl python3 debootstrap util-linux procps
+              man-db shellcheck ca-certificates"
     ;;
 programs)
     commands="x86_64-w64-mingw32-g++ i686-w64-mingw32-g++ autoconf automake libtoolize autopoint pkg-config"
