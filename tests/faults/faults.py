@@ -36,6 +36,8 @@ TABLE = [
     (r"NCrypt.*", 0x8009000E),  # NTE_NO_MEMORY
     (r"BCrypt.*", 0xC0000017),  # STATUS_NO_MEMORY
     (r"Cert.*|Crypt.*|CreateEventW|IdnToAscii|MultiByteToWideChar|WideCharToMultiByte|LoadLibrary.*|GetProcAddress|InitOnceExecuteOnce", 0),
+    (r"GetEnvironmentVariableW|GetModuleFileNameW|GetModuleHandleExW|WriteFile|LockFileEx", 0),
+    (r"CreateFileW", -1),
 ]
 
 COMMON = {

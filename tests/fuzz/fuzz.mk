@@ -4,7 +4,7 @@
 FUZZ_TARGETS = hello chain secbuf settings flight peer door
 FUZZ_CC      = clang
 FUZZ_FLAGS   = -std=gnu11 -g -O1 -fno-omit-frame-pointer -w -D__CYGWIN__ -fshort-wchar -fno-builtin '-D__declspec(x)=' -D__stdcall= \
-               -D__cdecl= -include tests/fuzz/native.h -Iinclude -Idlls/schannel -Itests/fuzz -MMD -MP
+               -D__cdecl= -include tests/fuzz/native.h -Iinclude -Idlls/schannel -Itests/fuzz -Ibuild/fuzz -MMD -MP
 FUZZ_HEADERS = -idirafter /usr/share/mingw-w64/include
 FUZZ_WATCH   = -fsanitize=address,undefined -fno-sanitize=null,object-size,function -fno-sanitize-recover=undefined
 FUZZ_ROOMS   = $(filter-out main.o keys.o lsa.o,$(notdir $(SRCS:.c=.o)))
@@ -21,6 +21,12 @@ build/fuzz/.deps: deps/lock deps/native.sh deps/build.sh $(wildcard deps/patches
 	deps/fetch.sh build/deps/tarballs gmp nettle gnutls28
 	deps/native.sh build/deps/tarballs build/deps/fuzz
 	@touch $@
+
+build/fuzz/version.h: Makefile build/fuzz/.deps
+	@printf '#define PRODUCT_VERSION "%s"\n#define GNUTLS_VERSION "%s"\n' '$(PRODUCT_VERSION)' \
+	    "$$(PKG_CONFIG_LIBDIR=build/deps/fuzz/lib/pkgconfig pkg-config --modversion gnutls)" >$@
+
+build/fuzz/rooms/product.o: build/fuzz/version.h
 
 build/fuzz/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
 	@mkdir -p $(@D)

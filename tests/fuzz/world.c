@@ -306,6 +306,90 @@ FARPROC WINAPI GetProcAddress(HMODULE module, const char *name)
     return NULL;
 }
 
+/* --- files: there are none, and no variable that names one -----------------------------------------------
+ */
+
+DWORD WINAPI GetEnvironmentVariableW(const WCHAR *name, WCHAR *value, DWORD size)
+{
+    (void)name;
+    (void)value;
+    (void)size;
+    SetLastError(ERROR_ENVVAR_NOT_FOUND);
+    return 0;
+}
+
+BOOL WINAPI GetModuleHandleExW(DWORD flags, const WCHAR *name, HMODULE *module)
+{
+    (void)flags;
+    (void)name;
+    *module = NULL;
+    return FALSE;
+}
+
+DWORD WINAPI GetModuleFileNameW(HMODULE module, WCHAR *path, DWORD size)
+{
+    (void)module;
+    (void)path;
+    (void)size;
+    return 0;
+}
+
+HANDLE WINAPI CreateFileW(const WCHAR *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security,
+                          DWORD disposition, DWORD attributes, HANDLE like)
+{
+    (void)name;
+    (void)access;
+    (void)share;
+    (void)security;
+    (void)disposition;
+    (void)attributes;
+    (void)like;
+    SetLastError(ERROR_FILE_NOT_FOUND);
+    return INVALID_HANDLE_VALUE;
+}
+
+BOOL WINAPI WriteFile(HANDLE file, const void *bytes, DWORD size, DWORD *written, OVERLAPPED *overlapped)
+{
+    (void)file;
+    (void)bytes;
+    (void)size;
+    (void)overlapped;
+    *written = 0;
+    return FALSE;
+}
+
+BOOL WINAPI LockFileEx(HANDLE file, DWORD flags, DWORD reserved, DWORD size, DWORD size_high,
+                       OVERLAPPED *overlapped)
+{
+    (void)file;
+    (void)flags;
+    (void)reserved;
+    (void)size;
+    (void)size_high;
+    (void)overlapped;
+    return FALSE;
+}
+
+BOOL WINAPI UnlockFileEx(HANDLE file, DWORD reserved, DWORD size, DWORD size_high, OVERLAPPED *overlapped)
+{
+    (void)file;
+    (void)reserved;
+    (void)size;
+    (void)size_high;
+    (void)overlapped;
+    return FALSE;
+}
+
+DWORD WINAPI GetCurrentThreadId(void)
+{
+    return 1;
+}
+
+void WINAPI GetLocalTime(SYSTEMTIME *time)
+{
+    memset(time, 0, sizeof(*time));
+}
+
 void WINAPI RaiseException(DWORD code, DWORD flags, DWORD count, const ULONG_PTR *arguments)
 {
     (void)code;
