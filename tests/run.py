@@ -616,10 +616,12 @@ def check_the_file_is_hardened(wine):
         report("PASS" if headers and not both else "FAIL", f"{arch}: no section can be written and run", str(both))
         listing = subprocess.run([f"{arch}-w64-mingw32-objdump", "-p", BUILD / arch / "schannel.dll"], stdout=subprocess.PIPE, check=True).stdout.decode()
         # LoadLibraryA is that of mingw-w64's delayed imports, behind our own answer (main.c), and of libgcrypt's random numbers, which nobody asks for. The others
-        # are told where to look.
-        loads = set(re.findall(r"\b(LoadLibrary\w+|GetModuleHandleEx\w|LoadModule)\b", listing)) - {"LoadLibraryExW", "LoadLibraryExA", "LoadLibraryA"}
+        # are told where to look, and GetModuleHandleExW is given an address of ours.
+        loads = set(re.findall(r"\b(LoadLibrary\w+|GetModuleHandleEx\w|LoadModule)\b", listing)) - {"LoadLibraryExW", "LoadLibraryExA", "LoadLibraryA", "GetModuleHandleExW"}
         sources = [source.name for source in (TOP / "dlls/schannel").glob("*.c") for call in re.findall(r"LoadLibrary\w*\([^;]*;", source.read_text())
                    if "LOAD_LIBRARY_SEARCH_SYSTEM32" not in call]
+        sources += [source.name for source in (TOP / "dlls/schannel").glob("*.c") for call in re.findall(r"GetModuleHandleExW\([^;{]*", source.read_text())
+                    if "GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS" not in call]
         report("PASS" if "GetProcAddress" in listing and not loads and not sources else "FAIL", f"{arch}: libraries are looked for in the system's folder only", f"{loads} {sources}")
 
 
