@@ -208,7 +208,7 @@ void report_connection(struct connection *connection)
     else
         print_all(connection, &agreement);
     free_agreement(&agreement);
-    fflush(stdout);
+    if (!options.quiet) fflush(stdout); /* half a line stays back: others write there, too */
 }
 
 static void print_end(const struct connection *connection)
