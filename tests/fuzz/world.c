@@ -228,20 +228,26 @@ void WINAPI WakeByAddressSingle(void *address)
 /* As on Windows: what the function leaves in `result` is kept, with a bit below that says it is done. */
 BOOL WINAPI InitOnceExecuteOnce(INIT_ONCE *once, PINIT_ONCE_FN function, void *parameter, void **result)
 {
-    static SRWLOCK lock = SRWLOCK_INIT;
+    ULONG_PTR *state = (ULONG_PTR *)&once->Ptr, seen; /* 1: somebody is at it */
     void *made = NULL;
-    BOOL good = TRUE;
 
-    if (!__atomic_load_n(&once->Ptr, __ATOMIC_ACQUIRE))
+    /* No lock for all of them: a function may need what another one makes. */
+    while (!((seen = __atomic_load_n(state, __ATOMIC_ACQUIRE)) & 2))
     {
-        AcquireSRWLockExclusive(&lock);
-        if (!once->Ptr && (good = function(once, parameter, &made)))
-            __atomic_store_n(&once->Ptr, (void *)((ULONG_PTR)made | 2), __ATOMIC_RELEASE);
-        ReleaseSRWLockExclusive(&lock);
+        if (seen || !__atomic_compare_exchange_n(state, &seen, 1, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+        {
+            sched_yield();
+            continue;
+        }
+        if (!function(once, parameter, &made))
+        {
+            __atomic_store_n(state, 0, __ATOMIC_RELEASE);
+            return FALSE;
+        }
+        __atomic_store_n(state, (ULONG_PTR)made | 2, __ATOMIC_RELEASE);
     }
-    if (good && result)
-        *result = (void *)((ULONG_PTR)__atomic_load_n(&once->Ptr, __ATOMIC_ACQUIRE) & ~(ULONG_PTR)3);
-    return good;
+    if (result) *result = (void *)(seen & ~(ULONG_PTR)3);
+    return TRUE;
 }
 
 HANDLE WINAPI GetProcessHeap(void)
@@ -306,16 +312,21 @@ FARPROC WINAPI GetProcAddress(HMODULE module, const char *name)
     return NULL;
 }
 
-/* --- files: there are none, and no variable that names one -----------------------------------------------
+/* --- files: for SSLKEYLOGFILE only: the environment is ours -----------------------------------------------
  */
 
 DWORD WINAPI GetEnvironmentVariableW(const WCHAR *name, WCHAR *value, DWORD size)
 {
-    (void)name;
-    (void)value;
-    (void)size;
-    SetLastError(ERROR_ENVVAR_NOT_FOUND);
-    return 0;
+    const char *text = wide_compare(name, L"SSLKEYLOGFILE") ? NULL : getenv("SSLKEYLOGFILE");
+    DWORD length = text ? (DWORD)strlen(text) : 0, i;
+
+    if (!text)
+        SetLastError(ERROR_ENVVAR_NOT_FOUND);
+    else if (length >= size)
+        return length + 1;
+    else
+        for (i = 0; i <= length; i++) value[i] = (unsigned char)text[i];
+    return length;
 }
 
 BOOL WINAPI GetModuleHandleExW(DWORD flags, const WCHAR *name, HMODULE *module)
@@ -337,7 +348,10 @@ DWORD WINAPI GetModuleFileNameW(HMODULE module, WCHAR *path, DWORD size)
 HANDLE WINAPI CreateFileW(const WCHAR *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security,
                           DWORD disposition, DWORD attributes, HANDLE like)
 {
-    (void)name;
+    char path[1024];
+    size_t i, length = wide_length(name);
+    FILE *file;
+
     (void)access;
     (void)share;
     (void)security;
@@ -345,17 +359,18 @@ HANDLE WINAPI CreateFileW(const WCHAR *name, DWORD access, DWORD share, SECURITY
     (void)attributes;
     (void)like;
     SetLastError(ERROR_FILE_NOT_FOUND);
-    return INVALID_HANDLE_VALUE;
+    if (length >= sizeof(path)) return INVALID_HANDLE_VALUE;
+    for (i = 0; i <= length; i++) path[i] = (char)name[i];
+    if (!(file = fopen(path, "ab"))) return INVALID_HANDLE_VALUE;
+    setvbuf(file, NULL, _IONBF, 0);
+    return file;
 }
 
 BOOL WINAPI WriteFile(HANDLE file, const void *bytes, DWORD size, DWORD *written, OVERLAPPED *overlapped)
 {
-    (void)file;
-    (void)bytes;
-    (void)size;
     (void)overlapped;
-    *written = 0;
-    return FALSE;
+    *written = (DWORD)fwrite(bytes, 1, size, (FILE *)file);
+    return *written == size;
 }
 
 BOOL WINAPI LockFileEx(HANDLE file, DWORD flags, DWORD reserved, DWORD size, DWORD size_high,
