@@ -449,8 +449,7 @@ static SECURITY_STATUS query_keying_material(struct context *context, void *buff
     SecPkgContext_KeyingMaterial *material = buffer;
     struct span label, rest = { keying->bytes, keying->label_size + keying->context_size };
 
-    if (!keying->size) return SEC_E_INVALID_HANDLE;
-    span_take(&rest, keying->label_size, &label);
+    if (!keying->size || !span_take(&rest, keying->label_size, &label)) return SEC_E_INVALID_HANDLE;
     material->cbKeyingMaterial = keying->size;
     return export_material(context, label, rest, keying->size, &material->pbKeyingMaterial);
 }

@@ -17,7 +17,8 @@ static FARPROC WINAPI load_library(unsigned notification, DelayLoadInfo *info)
 
     if (notification != dliNotePreLoadLibrary) return NULL;
     library = LoadLibraryExA(info->szDll, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
-    return (FARPROC)(void *)(library ? library : GetModuleHandleW(L"ntdll.dll"));
+    if (!library) library = GetModuleHandleW(L"ntdll.dll");
+    return (FARPROC)(void *)library;
 }
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
