@@ -391,7 +391,12 @@ def check_setup_by_winetricks(wine):
     (home / "alone").mkdir()
     (home / "alone/schannel_gnutls.verb").write_text(verb)
     cache = home / "cache/winetricks/schannel_gnutls"
-    env = {"HOME": home, "XDG_CACHE_HOME": home / "cache", "WINETRICKS_LATEST_VERSION_CHECK": "disabled", "WINEDEBUG": "-all"}
+    # winetricks wants a program to download with; nothing is to be downloaded.
+    (home / "bin").mkdir()
+    for program in "wget", "curl", "aria2c":
+        (home / "bin" / program).write_text('#!/bin/sh\necho "$0 $*" >>"$HOME/downloads"\nexit 1\n')
+        (home / "bin" / program).chmod(0o755)
+    env = {"HOME": home, "PATH": f"{home}/bin:{os.environ['PATH']}", "XDG_CACHE_HOME": home / "cache", "WINETRICKS_LATEST_VERSION_CHECK": "disabled", "WINEDEBUG": "-all"}
     tricks = lambda prefix, folder: wine.run("sh", home / "src/winetricks", "-q", "./schannel_gnutls.verb", WINEPREFIX=prefix.path, cwd=home / folder, **env)
     for arch in kinds(wine):
         prefix = Prefix(wine, "winetricks", arch)
@@ -410,6 +415,7 @@ def check_setup_by_winetricks(wine):
         verdict(wine, f"winetricks, {arch}: from its cache", good, output)
         prefix.end()
         shutil.rmtree(cache)
+    verdict(wine, "winetricks has downloaded nothing", not (home / "downloads").exists())
 
 
 WITHOUT_GNUTLS = "for file in /usr/lib/*/libgnutls.so.30* /lib/*/libgnutls.so.30*; do [ ! -f $file ] || mount --bind /dev/null $file; done; exec \"$@\""
