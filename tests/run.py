@@ -801,8 +801,8 @@ def check_events_are_logged_as_the_registry_says(wine):
             output = client(wine, arch, "--quiet", *options, old, WINEDEBUG="fixme-all,warn+schannel")[1]
             events = len(re.findall(r"err:schannel_event:event weak, with localhost: version 0x301, TLS_", output))
             warnings_ = len(re.findall(r"warn:schannel:\w+ weak: protocol 0x301", output))
-            good = events == wanted and warnings_ == wanted
-            report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: what is weak is named: {wanted}", output if not good else "")
+            named = events == wanted and warnings_ == wanted
+            report("PASS" if named else "FAIL", f"Wine {wine.version} {arch}: what is weak is named: {wanted}", output if not named else "")
         wine.run("wine", "reg", "delete", key, "/v", "EventLogging", "/f")
 
 

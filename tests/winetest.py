@@ -9,7 +9,7 @@ loopback and an /etc/hosts that leads there. That takes root.
 
 Each program runs twice: with WINETEST_PLATFORM=windows, where no failure is forgiven for running under Wine, and with
 =wine, where none is for being an old Windows. What tests Schannel itself has to pass, with nothing skipped. What tests
-other things that use it may fail where it fails with Wine's own schannel.dll as well, and nowhere else.
+other things that use it may fail where it fails with Wine's own schannel.dll as well, and nowhere else twice.
 
 Prints a line for each program, what failed below it, and at the end "N passed, N failed, N skipped".
 """
@@ -346,6 +346,12 @@ def compare(wine, plain, arch, name, platform):
         bad = [line for line in bad if line not in excused]
         for line in excused:
             print(f"          {line}: does not count: {why}", flush=True)
+    if bad and not fewest:
+        # WinINet's tests of asynchronous requests depend on when the last bytes come; what fails once and not twice is that.
+        again = worse(run_program(wine, program, platform), own)
+        for line in set(bad) - set(again):
+            print(f"          {line}: not a second time", flush=True)
+        bad = [line for line in bad if line in again]
     if not bad and ours.executed < fewest:
         bad = [f"only {ours.executed} checks of at least {fewest}"]
     run.report("FAIL" if bad else "PASS", title, "" if fewest or not bad else "worse than with Wine's own")
