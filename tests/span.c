@@ -85,10 +85,32 @@ static void test_a_vector_longer_than_its_span_is_not_cut(void)
     ok(span.size == 3, "the failed cut took its length: %u left\n", (unsigned)span.size);
 }
 
+static void test_der_is_cut_by_its_own_lengths(void)
+{
+    static const uint8_t data[] = { 0x30, 0x03, 0x02, 0x01, 0x05, 0x04, 0x82,
+                                    0x00, 0x01, 0xaa, 0x04, 0x02, 0xbb };
+    static const uint8_t endless[] = { 0x30, 0x80, 0x00, 0x00 },
+                         long_length[] = { 0x30, 0x85, 0x00, 0x00, 0x00, 0x00, 0x01, 0xaa };
+    struct span span = { data, sizeof(data) }, element, contents;
+
+    ok(!span_take_der(&span, 0x04, NULL, &contents) && span.size == sizeof(data), "another tag was taken\n");
+    ok(span_take_der(&span, 0x30, &element, &contents), "the sequence\n");
+    ok(element.data == data && element.size == 5 && contents.data == data + 2 && contents.size == 3,
+       "%u bytes, %u in it\n", (unsigned)element.size, (unsigned)contents.size);
+    ok(span_take_der(&span, 0x04, NULL, &contents) && contents.size == 1 && contents.data[0] == 0xaa,
+       "a length of two bytes\n");
+    ok(!span_take_der(&span, 0x04, NULL, &contents) && span.size == 3, "an element cut short was taken\n");
+    span = (struct span){ endless, sizeof(endless) };
+    ok(!span_take_der(&span, 0x30, NULL, &contents), "DER has no indefinite lengths\n");
+    span = (struct span){ long_length, sizeof(long_length) };
+    ok(!span_take_der(&span, 0x30, NULL, &contents), "a length of five bytes\n");
+}
+
 START_TEST(span)
 {
     RUN(test_cuts_that_fit_and_cuts_that_do_not);
     RUN(test_a_prefix_is_skipped_only_where_it_stands);
     RUN(test_numbers_are_big_endian);
     RUN(test_a_vector_longer_than_its_span_is_not_cut);
+    RUN(test_der_is_cut_by_its_own_lengths);
 }

@@ -86,21 +86,6 @@ BOOL chain_is_for(struct span leaf, const char *name, BOOL address)
     return is;
 }
 
-/* One value of DER off the front, by its tag, with a length of up to two bytes. */
-static BOOL take_der(struct span *span, uint32_t tag, struct span *value)
-{
-    struct span rest = *span;
-    uint32_t found, size;
-
-    if (!span_take_number(&rest, 1, &found) || found != tag || !span_take_number(&rest, 1, &size))
-        return FALSE;
-    if (size > 0x82 || size == 0x80) return FALSE;
-    if (size > 0x80 && !span_take_number(&rest, size - 0x80, &size)) return FALSE;
-    if (!span_take(&rest, size, value)) return FALSE;
-    *span = rest;
-    return TRUE;
-}
-
 static BOOL is_der(struct span value, const uint8_t *bytes, size_t size)
 {
     return value.size == size && !memcmp(value.data, bytes, size);
@@ -116,12 +101,14 @@ static gnutls_digest_algorithm_t pss_hash(struct span der)
     static const uint8_t sha224[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04 };
     struct span certificate, body, algorithm, oid, parameters, tagged, hash;
 
-    if (!take_der(&der, 0x30, &certificate) || !take_der(&certificate, 0x30, &body) ||
-        !take_der(&certificate, 0x30, &algorithm) || !take_der(&algorithm, 0x06, &oid) ||
-        !is_der(oid, pss, sizeof(pss)) || !take_der(&algorithm, 0x30, &parameters))
+    if (!span_take_der(&der, 0x30, NULL, &certificate) || !span_take_der(&certificate, 0x30, NULL, &body) ||
+        !span_take_der(&certificate, 0x30, NULL, &algorithm) ||
+        !span_take_der(&algorithm, 0x06, NULL, &oid) || !is_der(oid, pss, sizeof(pss)) ||
+        !span_take_der(&algorithm, 0x30, NULL, &parameters))
         return GNUTLS_DIG_UNKNOWN;
-    if (!take_der(&parameters, 0xa0, &tagged)) return GNUTLS_DIG_SHA1;
-    if (!take_der(&tagged, 0x30, &hash) || !take_der(&hash, 0x06, &oid)) return GNUTLS_DIG_UNKNOWN;
+    if (!span_take_der(&parameters, 0xa0, NULL, &tagged)) return GNUTLS_DIG_SHA1;
+    if (!span_take_der(&tagged, 0x30, NULL, &hash) || !span_take_der(&hash, 0x06, NULL, &oid))
+        return GNUTLS_DIG_UNKNOWN;
     return is_der(oid, sha224, sizeof(sha224)) ? GNUTLS_DIG_SHA224 : GNUTLS_DIG_UNKNOWN;
 }
 

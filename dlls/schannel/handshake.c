@@ -335,21 +335,25 @@ static void skip_message(struct context *context, struct step *step)
 }
 
 /* Over datagrams: the peer has not heard the end of the handshake (DecryptMessage said
- * SEC_E_UNFINISHED_CONTEXT_DELETED), or a server wants another one. */
-static SECURITY_STATUS step_established_datagram(struct context *context, struct step *step)
+ * SEC_E_UNFINISHED_CONTEXT_DELETED). */
+static SECURITY_STATUS repeat(struct context *context, struct step *step)
 {
     struct span datagram = step->rest;
     SECURITY_STATUS status;
 
     context->message_waiting = FALSE;
-    if (session_pending(context->session) == SESSION_PENDING_RENEGOTIATION)
-    {
-        step->rest.size = 0;
-        return renegotiate(context, step);
-    }
     step->rest.size = 0;
     if ((status = session_repeat(context->session, datagram))) return answer_failure(context, step, status);
     return answer(context, step, SEC_E_OK);
+}
+
+/* Or a server wants another one. */
+static SECURITY_STATUS step_established_datagram(struct context *context, struct step *step)
+{
+    if (session_pending(context->session) != SESSION_PENDING_RENEGOTIATION) return repeat(context, step);
+    context->message_waiting = FALSE;
+    step->rest.size = 0;
+    return renegotiate(context, step);
 }
 
 /*
@@ -398,7 +402,7 @@ static SECURITY_STATUS step_shut_down(struct context *context, struct step *step
 {
     SECURITY_STATUS status;
 
-    if (context->datagram) return step_established_datagram(context, step);
+    if (context->datagram) return repeat(context, step);
     if (!context->message_waiting) return incomplete(step);
     if ((status = read_messages(context, step))) return answer_failure(context, step, status);
     context->message_waiting = FALSE;

@@ -66,4 +66,23 @@ static inline bool span_take_vector(struct span *span, size_t bytes, struct span
     return true;
 }
 
+/* Cuts an element of DER with that tag off the front (X.690, 8.1): all of it, unless `element` is NULL, and
+ * its contents. Lengths of up to four bytes. */
+static inline bool span_take_der(struct span *span, uint8_t tag, struct span *element, struct span *contents)
+{
+    struct span rest = *span, whole;
+    uint32_t found, size;
+
+    if (!span_take_number(&rest, 1, &found) || found != tag || !span_take_number(&rest, 1, &size))
+        return false;
+    if (size & 0x80)
+    {
+        size_t bytes = size & 0x7f;
+
+        if (!bytes || bytes > 4 || !span_take_number(&rest, bytes, &size)) return false;
+    }
+    if (!span_take(&rest, size, contents)) return false;
+    return span_take(span, span->size - rest.size, element ? element : &whole);
+}
+
 #endif

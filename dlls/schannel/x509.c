@@ -11,25 +11,6 @@
 #define DER_OCTET_STRING     0x04
 #define DER_SEQUENCE         0x30
 
-/* Cuts an element off the front if it has that tag and a definite length (X.690, 8.1.3), and tells its
- * contents. */
-static bool der_take(struct span *span, uint8_t tag, struct span *element, struct span *contents)
-{
-    struct span rest = *span;
-    uint32_t found, size;
-
-    if (!span_take_number(&rest, 1, &found) || found != tag || !span_take_number(&rest, 1, &size))
-        return false;
-    if (size & 0x80)
-    {
-        size_t bytes = size & 0x7f;
-
-        if (!bytes || bytes > 4 || !span_take_number(&rest, bytes, &size)) return false;
-    }
-    if (!span_take(&rest, size, contents)) return false;
-    return span_take(span, span->size - rest.size, element);
-}
-
 /*
  * The certificate in Netscape's wrapper, which is a sequence of the word "certificate" in an octet string and
  * the certificate itself (`openssl x509 -inform NET` read it, up to OpenSSL 1.0). Anything else comes back
@@ -40,9 +21,9 @@ static struct span unwrap(struct span file)
     static const char word[] = "certificate";
     struct span rest = file, element, body, name, inside;
 
-    if (der_take(&rest, DER_SEQUENCE, &element, &body) &&
-        der_take(&body, DER_OCTET_STRING, &element, &name) && name.size == sizeof(word) - 1 &&
-        !memcmp(name.data, word, name.size) && der_take(&body, DER_SEQUENCE, &element, &inside))
+    if (span_take_der(&rest, DER_SEQUENCE, &element, &body) &&
+        span_take_der(&body, DER_OCTET_STRING, &element, &name) && name.size == sizeof(word) - 1 &&
+        !memcmp(name.data, word, name.size) && span_take_der(&body, DER_SEQUENCE, &element, &inside))
         return element;
     return file;
 }
@@ -174,7 +155,7 @@ DWORD x509_crack(struct span input, DWORD flags, X509Certificate **cracked)
         input = unwrap(input);
     }
     error = (DWORD)CRYPT_E_BAD_ENCODE;
-    if (!der_take(&input, DER_SEQUENCE, &element, &contents) || element.size > CERTIFICATE_SIZE_MAX)
+    if (!span_take_der(&input, DER_SEQUENCE, &element, &contents) || element.size > CERTIFICATE_SIZE_MAX)
         goto done;
     SetLastError(0);
     certificate = CertCreateCertificateContext(X509_ASN_ENCODING, element.data, (DWORD)element.size);
