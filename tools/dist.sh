@@ -37,9 +37,10 @@ done
 cp "$top/tools/setup_schannel.sh" "$out/"
 sed "s/@VERSION@/$version/g" "$top/tools/schannel_gnutls.verb" >"$out/schannel_gnutls.verb"
 cp "$top/README.md" "$top/CHANGELOG.md" "$top/SECURITY.md" "$out/"
-mkdir -p "$out/tools/man" "$out/tools/pictures"
+mkdir -p "$out/tools/man" "$out/tools/pictures" "$out/tests/bench"
 cp "$top"/tools/man/*.1 "$out/tools/man/"
 cp "$top"/tools/pictures/*.svg "$out/tools/pictures/"
+cp "$top"/tests/bench/throughput.svg "$out/tests/bench/"
 
 # --- licences and sources ------------------------------------------------------------------------------------------
 
