@@ -166,6 +166,13 @@ static SECURITY_STATUS deliver(struct context *context, struct stream_message *m
     return SEC_E_OK;
 }
 
+/* What is wrong with one datagram, and ends nothing. */
+static BOOL is_of_datagram(SECURITY_STATUS status)
+{
+    return status == SEC_E_MESSAGE_ALTERED || status == SEC_E_OUT_OF_SEQUENCE ||
+           status == SEC_E_UNFINISHED_CONTEXT_DELETED;
+}
+
 /* What is no data, or ends the context. Needs receive_lock. */
 static SECURITY_STATUS process_datagram(struct context *context, struct span record, SECURITY_STATUS status)
 {
@@ -173,9 +180,7 @@ static SECURITY_STATUS process_datagram(struct context *context, struct span rec
     if (status == SEC_I_CONTINUE_NEEDED) status = session_process_datagram(context->session, record);
     if (status == SEC_I_CONTEXT_EXPIRED) context->closed_by_peer = TRUE;
     if (status == SEC_I_RENEGOTIATE) context->message_waiting = TRUE;
-    if (FAILED(status) && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE &&
-        status != SEC_E_UNFINISHED_CONTEXT_DELETED)
-        context_fail(context, status);
+    if (FAILED(status) && !is_of_datagram(status)) context_fail(context, status);
     lock_release(&context->send_lock);
     return status;
 }
@@ -204,8 +209,7 @@ static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_m
 
     if (!datagram_take(&given, &record)) return SEC_E_INVALID_TOKEN;
     status = open_datagram(context, record, &opened);
-    if (status && status != SEC_E_MESSAGE_ALTERED && status != SEC_E_OUT_OF_SEQUENCE)
-        status = process_datagram(context, record, status);
+    if (status && !is_of_datagram(status)) status = process_datagram(context, record, status);
     if (!FAILED(status)) report_layout(context, message, record.size, &opened);
     return status;
 }
