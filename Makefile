@@ -57,7 +57,7 @@ build/.host-bench: deps/host.sh build/.host
 build/include/wine/test.h: deps/lock | build/.host
 	@mkdir -p build/include/wine
 	deps/fetch.sh build/deps/tarballs wine
-	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/include/wine --strip-components=3 --no-anchored \
+	tar -xf build/deps/tarballs/wine_*.orig.tar.?z -C build/include/wine --strip-components=3 --no-anchored \
 	    include/wine/test.h include/wine/debug.h
 	@touch $@
 
@@ -65,7 +65,7 @@ build/include/wine/test.h: deps/lock | build/.host
 build/wine/main.c: deps/lock | build/.host
 	@mkdir -p build/wine
 	deps/fetch.sh build/deps/tarballs wine
-	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/wine --wildcards --transform='s,.*/,,' \
+	tar -xf build/deps/tarballs/wine_*.orig.tar.?z -C build/wine --wildcards --transform='s,.*/,,' \
 	    '*/dlls/schannel/tests/main.c' '*/include/ntsecpkg.h'
 	@touch $@
 
@@ -75,7 +75,7 @@ WINETESTS = secur32-schannel secur32-secur32 winhttp-winhttp winhttp-notificatio
 build/wine/.tests: deps/lock | build/.host
 	@mkdir -p build/wine/tests/include
 	deps/fetch.sh build/deps/tarballs wine
-	tar -xf build/deps/tarballs/wine_*.orig.tar.* -C build/wine/tests --strip-components=1 --wildcards '*/dlls/secur32/tests/*.c' \
+	tar -xf build/deps/tarballs/wine_*.orig.tar.?z -C build/wine/tests --strip-components=1 --wildcards '*/dlls/secur32/tests/*.c' \
 	    '*/dlls/winhttp/tests/*.c' '*/dlls/wininet/tests/*.c' '*/include/wininet.h' '*/include/winineti.h' '*/include/ntsecpkg.h' \
 	    '*/include/httprequest.idl' '*/include/httprequestid.h'
 	widl -h -o build/wine/tests/include/httprequest.h build/wine/tests/include/httprequest.idl

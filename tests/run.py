@@ -31,6 +31,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -1360,7 +1361,10 @@ def run_checks(functions, only, name, *arguments):
         if only and only not in function.__name__:
             continue
         started = time.time()
-        function(*arguments)
+        try:
+            function(*arguments)
+        except Exception:
+            report("FAIL", f"{name} {function.__name__}: came to its end", traceback.format_exc())
         print(f"  CHECK   {name} {function.__name__[6:].replace('_', ' ')}: {time.time() - started:.1f} s", flush=True)
 
 

@@ -44,13 +44,16 @@ cp "$top"/tests/bench/throughput.svg "$out/tests/bench/"
 
 # --- licences and sources ------------------------------------------------------------------------------------------
 
+# The tarball of a package: the one that deps/lock names, since a mirror's signature file may lie beside it.
+orig() { echo "$build/deps/tarballs/$(awk -v p="$1_" '$1 == "sha256" && index($3, p) == 1 && /[.]orig[.]tar/ { print $3 }' "$top/deps/lock")"; }
+
 mkdir -p "$out/licences" "$out/sources/patches"
 cp "$top/COPYING" "$out/licences/schannel-gnutls.LGPL-2.1"
 for package in gnutls28 nettle gmp libgcrypt20 libgpg-error; do
     mkdir "$out/licences/$package"
     more= # libgcrypt: the terms of files that came from elsewhere
     [ $package != libgcrypt20 ] || more=LICENSES
-    tar -xf "$build/deps/tarballs/$package"_*.orig.tar.* -C "$out/licences/$package" --strip-components=1 --no-anchored --wildcards \
+    tar -xf "$(orig "$package")" -C "$out/licences/$package" --strip-components=1 --no-anchored --wildcards \
         --exclude='*/*/*' 'COPYING*' AUTHORS $more
 done
 cp "$top/deps/lock" "$top/deps/build.sh" "$out/sources/"
@@ -59,7 +62,7 @@ cp "$top"/deps/patches/*.patch "$out/sources/patches/"
 gnutls=$(sed -n 's/^#define GNUTLS_VERSION "\(.*\)"/\1/p' "$build/x86_64/version.h")
 debian() { awk -v p="$1" '$1 == "source" && $2 == p { print $3 }' "$top/deps/lock"; }
 inner() { # a version inside GnuTLS's own source
-    tar -xOf "$build/deps/tarballs"/gnutls28_*.orig.tar.* --wildcards --no-anchored "$1" | sed -n "$2" | head -n 1
+    tar -xOf "$(orig gnutls28)" --wildcards --no-anchored "$1" | sed -n "$2" | head -n 1
 }
 {
     echo "schannel-gnutls  $version"
