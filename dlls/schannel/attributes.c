@@ -426,7 +426,7 @@ static SECURITY_STATUS query_lifespan(struct context *context, void *buffer)
 static SECURITY_STATUS export_material(struct context *context, struct span label, struct span value,
                                        DWORD size, BYTE **material)
 {
-    if (!label.size || !size || size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
+    if (!label.data || !size || size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
     if (!(*material = caller_alloc(size))) return SEC_E_INSUFFICIENT_MEMORY;
     if (session_export(context->session, label, value, *material, size)) return SEC_E_OK;
     caller_free(*material);
@@ -437,7 +437,7 @@ static SECURITY_STATUS export_material(struct context *context, struct span labe
 /* A label comes with its end, which is not part of it. */
 static struct span label_of(const char *label, size_t size)
 {
-    struct span span = { (const uint8_t *)label, label ? size : 0 };
+    struct span span = { size ? (const uint8_t *)label : NULL, label ? size : 0 };
 
     if (span.size && !span.data[span.size - 1]) span.size--;
     return span;
@@ -451,6 +451,7 @@ static SECURITY_STATUS query_keying_material(struct context *context, void *buff
 
     if (!keying->size || !span_take(&rest, keying->label_size, &label)) return SEC_E_INVALID_HANDLE;
     material->cbKeyingMaterial = keying->size;
+    if (!keying->has_context) rest.data = NULL;
     return export_material(context, label, rest, keying->size, &material->pbKeyingMaterial);
 }
 
@@ -468,10 +469,11 @@ static SECURITY_STATUS set_keying_material_info(struct context *context, const v
     const SecPkgContext_KeyingMaterialInfo *info = buffer;
     struct span label = label_of(info->pszLabel, info->cbLabel);
     struct keying_material keying = { NULL, label.size, info->pbContextValue ? info->cbContextValue : 0,
-                                      info->cbKeyingMaterial };
+                                      info->pbContextValue != NULL, info->cbKeyingMaterial };
 
-    if (!label.size || !keying.size || keying.size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
-    if (!(keying.bytes = malloc(keying.label_size + keying.context_size))) return SEC_E_INSUFFICIENT_MEMORY;
+    if (!label.data || !keying.size || keying.size > KEYING_MATERIAL_MAX) return SEC_E_INVALID_PARAMETER;
+    if (!(keying.bytes = malloc(keying.label_size + keying.context_size + 1)))
+        return SEC_E_INSUFFICIENT_MEMORY;
     memcpy(keying.bytes, label.data, label.size);
     if (keying.context_size) memcpy(keying.bytes + label.size, info->pbContextValue, keying.context_size);
     free(context->keying.bytes);

@@ -67,7 +67,8 @@ struct keying_material
 {
     uint8_t *bytes; /* the label without its end, then the context */
     size_t label_size, context_size;
-    DWORD size; /* of what is to be exported; 0: nothing was asked for */
+    BOOL has_context; /* one of no bytes is not the same as none (RFC 5705, 4) */
+    DWORD size;       /* of what is to be exported; 0: nothing was asked for */
 };
 
 /* What is computed for EAP_KEY_BLOCK (Microsoft: SecPkgContext_EapPrfInfo, pbPrfData). */

@@ -138,7 +138,7 @@ BOOL session_export(const struct session *session, struct span label, struct spa
                     size_t size)
 {
     return gnutls_prf_rfc5705(session->tls, label.size, (const char *)label.data, context.size,
-                              context.size ? (const char *)context.data : NULL, size, (char *)out) >= 0;
+                              (const char *)context.data, size, (char *)out) >= 0;
 }
 
 BOOL session_prf(const struct session *session, struct span label, BOOL server_first, uint8_t *out,
@@ -179,6 +179,11 @@ size_t session_unique_binding(const struct session *session, uint8_t *binding, s
     gnutls_channel_binding_t kind = session->facts.tls13 ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE;
     gnutls_datum_t data = { NULL, 0 };
 
+    /* Who resumes without the extended master secret may share its secret with another connection's Finished
+     * (the triple handshake; RFC 7627, 5.4). */
+    if (!session->facts.tls13 && session->facts.resumed &&
+        !gnutls_session_ext_master_secret_status(session->tls))
+        return 0;
     if (gnutls_session_channel_binding(session->tls, kind, &data) < 0) return 0;
     size = min(size, data.size);
     memcpy(binding, data.data, size);
