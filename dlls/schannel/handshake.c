@@ -236,11 +236,8 @@ static void report_handshake(const struct context *context)
 
 static SECURITY_STATUS proceed(struct context *context, struct step *step)
 {
-    struct span datagram = step->rest;
-
-    if (!context->datagram) return session_handshake(context->session, &step->rest);
-    step->rest.size = 0;
-    return session_handshake_datagram(context->session, datagram);
+    return context->datagram ? session_handshake_datagram(context->session, &step->rest)
+                             : session_handshake(context->session, &step->rest);
 }
 
 static SECURITY_STATUS step_handshake(struct context *context, struct step *step)

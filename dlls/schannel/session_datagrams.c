@@ -146,20 +146,21 @@ static int proceed(struct session *session, struct span record, BOOL *may_repeat
     return error;
 }
 
-SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram)
+SECURITY_STATUS session_handshake_datagram(struct session *session, struct span *datagram)
 {
     size_t spoken = session->output.size;
     BOOL may_repeat = TRUE;
-    struct span record = { NULL, 0 };
+    struct span record = { NULL, 0 }, rest = *datagram;
     SECURITY_STATUS status;
     int error;
 
+    datagram->size = 0;
     session_let_go(session);
     session->pending = SESSION_PENDING_NOTHING;
     gnutls_dtls_set_mtu(session->tls, session->mtu);
     do
     {
-        if (datagram.size && !datagram_take(&datagram, &record)) break;
+        if (rest.size && !datagram_take(&rest, &record)) break;
         error = proceed(session, record, &may_repeat);
         if (!error)
         {
@@ -167,6 +168,7 @@ SECURITY_STATUS session_handshake_datagram(struct session *session, struct span 
             gnutls_dtls_set_mtu(session->tls, DATA_MTU);
             session->facts.maximum_message = min(gnutls_dtls_get_data_mtu(session->tls), RECORD_DATA_MAX);
             begin_epoch(session);
+            *datagram = rest;
             return SEC_E_OK;
         }
         if (!session_wants_more(error)) return session_fail(session, error);
@@ -175,7 +177,7 @@ SECURITY_STATUS session_handshake_datagram(struct session *session, struct span 
             session->choosing = FALSE;
             return SEC_I_INCOMPLETE_CREDENTIALS;
         }
-    } while (datagram.size);
+    } while (rest.size);
     /* Nothing came, and it was not because nothing of the answer has: the peer may wait for us to ask again.
      */
     if (!record.size && session->output.size == spoken) gnutls_dtls_retransmit_answered(session->tls);
