@@ -638,10 +638,14 @@ static void test_messages_cut_short_are_passed_over(void)
             struct span message = { pages + 4096 - cut, cut };
             const uint16_t *types;
 
+            int error;
+
             pair.session->extension_count = 0;
+            pair.session->offered = ~(uint64_t)0;
             resumption_offered_none(&pair.session->resumption);
             memcpy(pages + 4096 - cut, rows[i].bytes, cut);
-            session_overhear(pair.session, rows[i].type, message);
+            error = session_hear(pair.session, rows[i].type, message);
+            ok(cut != rows[i].size || !error, "row %u: %d\n", i, error);
             ok(session_extensions(pair.session, &types) == (cut == rows[i].size ? rows[i].extensions : 0),
                "row %u, %u bytes: %u extensions\n", i, (unsigned)cut, pair.session->extension_count);
             ok(pair.session->resumption.offered.count == (cut == rows[i].size ? rows[i].tickets : 0),
@@ -654,12 +658,54 @@ static void test_messages_cut_short_are_passed_over(void)
 
             memcpy(pages + 4096 - rows[i].size, rows[i].bytes, rows[i].size);
             pages[4096 - rows[i].size + cut] = 0xff;
-            session_overhear(pair.session, rows[i].type, message);
+            session_hear(pair.session, rows[i].type, message);
             ok(pair.session->extension_count <= EXTENSIONS_MAX, "row %u, byte %u\n", i, (unsigned)cut);
         }
     }
     pair_close(&pair);
     VirtualFree(pages, 0, MEM_RELEASE);
+}
+
+/* RFC 8446, 4.2: nothing twice, and from a server nothing that was not offered. */
+static void test_extensions_that_must_not_be(void)
+{
+    static const struct
+    {
+        unsigned type;
+        uint64_t offered;
+        const char *bytes;
+        size_t size;
+        int error;
+    } rows[] = {
+        { GNUTLS_HANDSHAKE_SERVER_HELLO, 1ull << 43, START "\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04", 48,
+          0 },
+        { GNUTLS_HANDSHAKE_SERVER_HELLO, 1ull << 16, START "\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04", 48,
+          GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION },
+        { GNUTLS_HANDSHAKE_SERVER_HELLO, ~0ull, START "\x13\x01\x00\x00\x06\x12\x34\x00\x02\x03\x04", 48,
+          GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION },
+        { GNUTLS_HANDSHAKE_SERVER_HELLO, 0, START "\x00\x2f\x00\x00\x05\xff\x01\x00\x01\x00", 47, 0 },
+        { GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS, ~0ull, "\x00\x08\x00\x0a\x00\x00\x00\x0a\x00\x00", 10,
+          GNUTLS_E_UNEXPECTED_PACKET_LENGTH },
+        { GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS, ~0ull, "", 0, GNUTLS_E_UNEXPECTED_PACKET_LENGTH },
+        { GNUTLS_HANDSHAKE_CLIENT_HELLO, 0,
+          START "\x00\x02\x13\x01\x01\x00\x00\x08\x12\x34\x00\x00\x12\x34\x00\x00", 53,
+          GNUTLS_E_UNEXPECTED_PACKET_LENGTH },
+        { GNUTLS_HANDSHAKE_CLIENT_HELLO, 0, START "\x00\x02\x13\x01\x01\x00", 43, 0 },
+    };
+    struct pair pair;
+    unsigned i;
+
+    pair_open(&pair, ALL_TLS, "NORMAL");
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        struct span message = { (const uint8_t *)rows[i].bytes, rows[i].size };
+        int error;
+
+        pair.session->offered = rows[i].offered;
+        error = session_hear(pair.session, rows[i].type, message);
+        ok(error == rows[i].error, "row %u: %d\n", i, error);
+    }
+    pair_close(&pair);
 #undef START
 }
 
@@ -681,4 +727,5 @@ START_TEST(session)
     RUN(test_a_key_that_has_done_enough);
     RUN(test_the_prf_of_each_version);
     RUN(test_messages_cut_short_are_passed_over);
+    RUN(test_extensions_that_must_not_be);
 }

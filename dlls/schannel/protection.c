@@ -199,7 +199,9 @@ SECURITY_STATUS protection_open(struct protection *protection, uint8_t *record, 
         SecureZeroMemory(content->data, content->size);
         return altered;
     }
-    if (protection->tls13 && find_type(content)) return SEC_E_ILLEGAL_MESSAGE;
+    /* RFC 8446, 5.4: with its type and padding no more than 2^14 + 1 */
+    if (protection->tls13 && (content->inner_size > RECORD_DATA_MAX + 1 || find_type(content)))
+        return SEC_E_ILLEGAL_MESSAGE;
     return content->size <= RECORD_DATA_MAX ? SEC_E_OK : SEC_E_ILLEGAL_MESSAGE;
 }
 

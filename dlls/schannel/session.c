@@ -292,7 +292,11 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     struct session *session = gnutls_session_get_ptr(tls);
     struct span body = { message->data, message->size };
 
-    if ((when == GNUTLS_HOOK_PRE) == (incoming != 0)) session_overhear(session, type, body);
+    int error;
+
+    if ((when == GNUTLS_HOOK_PRE) == (incoming != 0) && (error = session_hear(session, type, body)) &&
+        incoming)
+        return error;
     if (when == GNUTLS_HOOK_PRE) return 0;
     if (!incoming && type == GNUTLS_HANDSHAKE_SERVER_HELLO) resumption_greeted(&session->resumption, tls);
     if (!incoming) return 0;
@@ -302,7 +306,7 @@ static int note_message(gnutls_session_t tls, unsigned type, unsigned when, unsi
     /* KeyUpdate, update_requested (RFC 8446, 4.6.3); the message comes without its own header. */
     if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && message->size == 1 && message->data[0] == 1)
         session->pending = SESSION_PENDING_ANSWER;
-    return 0;
+    return type == GNUTLS_HANDSHAKE_CLIENT_HELLO ? session_judge_hello(session, body) : 0;
 }
 
 /* --- creation ------------------------------------------------------------------------------------------- */
@@ -577,8 +581,10 @@ static SECURITY_STATUS judge_agreement(struct session *session)
 SECURITY_STATUS session_finish_handshake(struct session *session)
 {
     SECURITY_STATUS status;
+    int error;
 
     session->pending = SESSION_PENDING_NOTHING;
+    if (!session->server && (error = session_judge_choices(session))) return session_fail(session, error);
     session_learn_facts(session);
     resumption_established(&session->resumption, session->tls);
     if (!session->server && !session->facts.tls13) resumption_keep(&session->resumption, session->tls);

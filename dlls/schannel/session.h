@@ -115,8 +115,9 @@ SECURITY_STATUS session_handshake(struct session *session, struct span *input);
 
 /* The same for DTLS: a datagram, or nothing, and then what was said last is said again; so it is when the
  * datagram is one the peer has said before. SEC_E_INCOMPLETE_MESSAGE: that was a part of what the peer has to
- * say, or nothing of use; datagrams always count as read. */
-SECURITY_STATUS session_handshake_datagram(struct session *session, struct span datagram);
+ * say, or nothing of use. A datagram counts as read, but for the records behind the end of the handshake,
+ * which are left. */
+SECURITY_STATUS session_handshake_datagram(struct session *session, struct span *datagram);
 
 /* What the session has to say to the peer, in DTLS the next datagram of it: valid until the session is used
  * again; taken: forget that. */
@@ -290,8 +291,8 @@ unsigned session_extensions(const struct session *session, const uint16_t **type
 /* The ALPN name in use, or an empty span. Borrowed. */
 struct span session_application_protocol(const struct session *session);
 
-/* Exported keying material (RFC 5705; RFC 8446, 7.5) into `out`; `context` empty: without one. FALSE: GnuTLS
- * has none. */
+/* Exported keying material (RFC 5705; RFC 8446, 7.5) into `out`; `context` without data: without one, which
+ * is not the same as one of no bytes up to TLS 1.2. FALSE: GnuTLS has none. */
 BOOL session_export(const struct session *session, struct span label, struct span context, uint8_t *out,
                     size_t size);
 

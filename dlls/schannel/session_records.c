@@ -122,7 +122,11 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
     if (!session->receiving.cipher) return open_through_gnutls(session, record, size, opened);
 
     if ((status = protection_open(&session->receiving, record, size, &content))) return status;
-    if (content.type != CONTENT_APPLICATION_DATA)
+    /* No reason to end yet, whatever its level: a close_notify follows, or data (RFC 8446, 6.1). */
+    if (session->facts.tls13 && content.type == CONTENT_ALERT && content.size == 2 &&
+        content.data[1] == GNUTLS_A_USER_CANCELED)
+        content.size = 0;
+    else if (content.type != CONTENT_APPLICATION_DATA)
     {
         status = protection_close(&session->receiving, record, &content);
         return status ? status : SEC_I_CONTINUE_NEEDED;

@@ -62,6 +62,7 @@ struct session
     size_t unfinished;                   /* bytes it was given since the last whole one */
     uint16_t extensions[EXTENSIONS_MAX]; /* types, as the server sent them */
     unsigned extension_count;
+    uint64_t offered;  /* a bit for each extension of the ClientHello whose type is below 64 */
     unsigned warnings; /* alerts received during handshakes */
     struct session_facts facts;
 };
@@ -72,8 +73,15 @@ static inline BOOL session_wants_more(int error)
     return error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED;
 }
 
-/* Reads what is of interest out of a handshake message of either side, which comes without its header. */
-void session_overhear(struct session *session, unsigned type, struct span message);
+/*
+ * Reads what is of interest out of a handshake message of either side, which comes without its header; of the
+ * peer's before GnuTLS does. 0, or GnuTLS's error for a message of the peer's that is not as it should be.
+ * The other two are for what can be told only when GnuTLS has read a ClientHello, or all of a server's
+ * flight.
+ */
+int session_hear(struct session *session, unsigned type, struct span message);
+int session_judge_hello(const struct session *session, struct span message);
+int session_judge_choices(const struct session *session);
 
 /* Reads facts from GnuTLS, after a handshake. */
 void session_learn_facts(struct session *session);
