@@ -1,4 +1,4 @@
-# schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make check-all, make bench, make demo,
+# schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make bogo, make check-all, make bench, make demo,
 # make dist, make fuzz, make faults, make soak, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
@@ -26,7 +26,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop programs fuzz faults soak bench demo dist lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs bogo fuzz faults soak bench demo dist lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -51,6 +51,10 @@ build/.host-programs: deps/host.sh build/.host
 
 build/.host-bench: deps/host.sh build/.host
 	deps/host.sh bench
+	@touch $@
+
+build/.host-bogo: deps/host.sh build/.host
+	deps/host.sh bogo
 	@touch $@
 
 # Wine's test framework is two headers of its source package.
@@ -209,6 +213,11 @@ build/$(1)/bench/bench.exe: $(BENCH:%=build/$(1)/bench/%.o) build/$(1)/bench/ssp
 build/$(1)/bench/start.exe: build/$(1)/bench/start.o
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -static-libgcc
 
+build/$(1)/bogo/shim.exe: $(wildcard tests/bogo/*.c) tests/bogo/shim.h tools/sample.c tools/sample.h Makefile | build/$(1)/.deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) tests/bogo/shim.c"
+	@$$($(1)_CC) $$($(1)_FLAGS) -o $$@ $$(filter %.c,$$^) -lsecur32 -lcrypt32 -ladvapi32 -lws2_32 -static-libgcc
+
 -include $$(wildcard build/$(1)/*/*.d build/$(1)/*/*/*.d)
 endef
 $(foreach arch,x86_64 i686,$(eval $(call arch_rules,$(arch))))
@@ -269,7 +278,7 @@ programs: build/.host-test build/.host-programs all
 
 # All of them, and one line about it at the end.
 check-all:
-	@tests/all.sh check winetest interop programs
+	@tests/all.sh check winetest interop programs bogo
 
 # ROUNDS=1: quicker. T=records, handshakes, validation, memory, start or curl: only these. SUITE=tls13: only suites with that in
 # their name.
@@ -297,6 +306,21 @@ faults: build/fuzz/native-faults build/fuzz/native-secrets build/.host-test all 
 SOAK ?= 1
 soak: build/.host-test all $(foreach arch,$(ARCHES),build/$(arch)/tests/sspi_threads.exe)
 	@tests/run.py --soak $(SOAK)
+
+# BoringSSL's test runner, from Debian's source package: a Go program of its own, in the folders Go wants it in.
+BORINGSSL = build/bogo/go/src/boringssl.googlesource.com/boringssl
+
+build/bogo/runner: deps/lock | build/.host-bogo
+	@mkdir -p $(BORINGSSL)
+	deps/fetch.sh build/deps/tarballs android-platform-external-boringssl
+	tar -xf build/deps/tarballs/android-platform-external-boringssl_*.orig.tar.?z -C $(BORINGSSL) --strip-components=2 --wildcards \
+	    '*/src/ssl/test/runner/*' '*/src/util/testresult/*'
+	cd $(BORINGSSL)/ssl/test/runner && CGO_ENABLED=0 GO111MODULE=off GOPATH=$(CURDIR)/build/bogo/go:/usr/share/gocode \
+	    GOCACHE=$(CURDIR)/build/bogo/cache /usr/lib/go-1.19/bin/go test -c -o $(CURDIR)/$@ .
+
+# BoringSSL's protocol tests against our DLL. T='pattern;pattern': only those tests.
+bogo: build/bogo/runner build/.host-test all $(foreach arch,$(ARCHES),build/$(arch)/bogo/shim.exe)
+	@tests/bogo/bogo.py $(if $(T),--only '$(T)')
 
 demo: build/.host-test all
 	@tools/demo.sh build

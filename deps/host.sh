@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building (`deps/host.sh build`), testing (`deps/host.sh test`), the programs to test with
-# (`deps/host.sh programs`), measuring (`deps/host.sh bench`) or fuzzing (`deps/host.sh fuzz`) need and this machine lacks.
+# (`deps/host.sh programs`), measuring (`deps/host.sh bench`), fuzzing (`deps/host.sh fuzz`) or BoringSSL's tests
+# (`deps/host.sh bogo`) need and this machine lacks.
 # Does nothing, and needs nothing, when all of it is there.
 set -eu
 
@@ -27,8 +28,12 @@ fuzz)
     commands="clang /usr/include/gcrypt.h"
     packages="clang libgcrypt20-dev libclang-rt-dev mingw-w64-common"
     ;;
+bogo)
+    commands="/usr/lib/go-1.19/bin/go /usr/share/gocode/src/golang.org/x/crypto/hkdf/hkdf.go"
+    packages="golang-1.19-go golang-1.19-src golang-golang-x-crypto-dev"
+    ;;
 *)
-    echo "usage: $0 build|test|programs|bench|fuzz" >&2
+    echo "usage: $0 build|test|programs|bench|fuzz|bogo" >&2
     exit 2
     ;;
 esac
