@@ -681,7 +681,7 @@ static void test_extensions_that_must_not_be(void)
           0 },
         { GNUTLS_HANDSHAKE_SERVER_HELLO, 1ull << 16, START "\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04", 48,
           GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION },
-        { GNUTLS_HANDSHAKE_SERVER_HELLO, ~0ull, START "\x13\x01\x00\x00\x06\x12\x34\x00\x02\x03\x04", 48,
+        { GNUTLS_HANDSHAKE_SERVER_HELLO, ~0ull, START "\x00\x2f\x00\x00\x06\x12\x34\x00\x02\x03\x04", 48,
           GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION },
         { GNUTLS_HANDSHAKE_SERVER_HELLO, 0, START "\x00\x2f\x00\x00\x05\xff\x01\x00\x01\x00", 47, 0 },
         { GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS, ~0ull, "\x00\x08\x00\x0a\x00\x00\x00\x0a\x00\x00", 10,

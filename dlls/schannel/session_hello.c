@@ -10,6 +10,7 @@
 #define EXTENSION_USE_SRTP           14 /* RFC 5764 */
 #define EXTENSION_ALPN               16 /* RFC 7301 */
 #define EXTENSION_PRE_SHARED_KEY     41 /* RFC 8446, 4.2 */
+#define EXTENSION_SUPPORTED_VERSIONS 43
 #define EXTENSION_RENEGOTIATION_INFO 0xff01
 
 static BOOL take_extension(struct span *list, uint32_t *type, struct span *body)
@@ -45,6 +46,7 @@ static BOOL is_proper(struct span list)
 
 struct hello
 {
+    uint32_t version, suite; /* a server's; the version in front, which is not TLS 1.3's */
     struct span compression; /* a client's methods */
     struct span extensions;
 };
@@ -70,8 +72,9 @@ static BOOL read_server_hello(struct span message, struct hello *hello)
 {
     struct span skipped;
 
-    return span_take(&message, 2 + 32, &skipped) && span_take_vector(&message, 1, &skipped) &&
-           span_take(&message, 2 + 1, &skipped) && take_extensions(&message, &hello->extensions);
+    return span_take_number(&message, 2, &hello->version) && span_take(&message, 32, &skipped) &&
+           span_take_vector(&message, 1, &skipped) && span_take_number(&message, 2, &hello->suite) &&
+           span_take(&message, 1, &skipped) && take_extensions(&message, &hello->extensions);
 }
 
 /* A client's: what it offers, and its tickets, in its order (RFC 8446, 4.2.11). */
@@ -117,6 +120,24 @@ static int add_extensions(struct session *session, struct span list)
     return 0;
 }
 
+/* A suite of TLS 1.3 is of no use before, and the others are of none then; AEAD, and SHA-2, began with TLS 1.2
+ * (RFC 8446, 4.1.3; RFC 5246, A.5). */
+static BOOL suite_fits(const struct hello *hello)
+{
+    const struct suite *suite = suite_of_id((USHORT)hello->suite);
+    BOOL datagrams = hello->version >> 8 == 0xfe, tls13 = FALSE;
+    struct span choice;
+    uint32_t version;
+
+    if (!suite) return TRUE; /* and GnuTLS says so */
+    if (find_extension(hello->extensions, EXTENSION_SUPPORTED_VERSIONS, &choice) &&
+        span_take_number(&choice, 2, &version))
+        tls13 = version == 0x0304;
+    if (suite_is_tls13(suite) != tls13) return FALSE;
+    if (datagrams ? hello->version <= 0xfefd : hello->version >= 0x0303) return TRUE;
+    return suite->cipher->mode != SUITE_AEAD && suite->hash->bits <= 160;
+}
+
 static int hear_server_hello(struct session *session, struct span message)
 {
     struct hello hello;
@@ -129,6 +150,7 @@ static int hear_server_hello(struct session *session, struct span message)
     if (find_extension(hello.extensions, EXTENSION_PRE_SHARED_KEY, &choice) &&
         span_take_number(&choice, 2, &index))
         resumption_chosen(&session->resumption, index);
+    if (!session->server && !suite_fits(&hello)) return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
     return add_extensions(session, hello.extensions);
 }
 

@@ -105,6 +105,15 @@ const struct suite *suite_of_name(const char *name)
     return NULL;
 }
 
+const struct suite *suite_of_id(USHORT id)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(suites); i++)
+        if (suites[i].id == id) return &suites[i];
+    return NULL;
+}
+
 struct record_sizes suite_record_sizes(const struct suite *suite, DWORD protocol)
 {
     const struct suite_cipher *cipher = suite->cipher;

@@ -76,6 +76,7 @@ const struct suite *suite_rows(unsigned *count);
 
 /* The suite of an IANA name, or NULL. */
 const struct suite *suite_of_name(const char *name);
+const struct suite *suite_of_id(USHORT id); /* NULL: Windows has none of that number */
 
 /* Such a suite says nothing of exchange and signature, and belongs to TLS 1.3 alone. */
 BOOL suite_is_tls13(const struct suite *suite);
