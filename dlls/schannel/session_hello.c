@@ -11,6 +11,7 @@
 #define EXTENSION_ALPN               16 /* RFC 7301 */
 #define EXTENSION_PRE_SHARED_KEY     41 /* RFC 8446, 4.2 */
 #define EXTENSION_SUPPORTED_VERSIONS 43
+#define EXTENSION_KEY_SHARE          51
 #define EXTENSION_RENEGOTIATION_INFO 0xff01
 
 static BOOL take_extension(struct span *list, uint32_t *type, struct span *body)
@@ -77,6 +78,38 @@ static BOOL read_server_hello(struct span message, struct hello *hello)
            span_take(&message, 1, &skipped) && take_extensions(&message, &hello->extensions);
 }
 
+/* The groups a client has sent keys of (RFC 8446, 4.2.8). */
+static void note_shares(struct session *session, struct span extensions)
+{
+    struct span offer, shares, key;
+    uint32_t group;
+    unsigned count = 0;
+
+    memset(session->shares, 0, sizeof(session->shares));
+    if (!find_extension(extensions, EXTENSION_KEY_SHARE, &offer) || !span_take_vector(&offer, 2, &shares))
+        return;
+    while (count < SHARES_MAX && span_take_number(&shares, 2, &group) && span_take_vector(&shares, 2, &key))
+        session->shares[count++] = (uint16_t)group;
+}
+
+/* RFC 8446, 4.2.8: a server must not ask for what it has. */
+static int hear_retry_request(const struct session *session, struct span message)
+{
+    struct hello hello;
+    struct span choice;
+    uint32_t group;
+    unsigned i;
+
+    if (!read_server_hello(message, &hello) || !is_proper(hello.extensions))
+        return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+    if (!find_extension(hello.extensions, EXTENSION_KEY_SHARE, &choice) ||
+        !span_take_number(&choice, 2, &group))
+        return 0;
+    for (i = 0; i < SHARES_MAX; i++)
+        if (session->shares[i] == group) return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    return 0;
+}
+
 /* A client's: what it offers, and its tickets, in its order (RFC 8446, 4.2.11). */
 static int hear_client_hello(struct session *session, struct span message)
 {
@@ -91,6 +124,7 @@ static int hear_client_hello(struct session *session, struct span message)
     list = hello.extensions;
     while (take_extension(&list, &type, &body))
         if (type < 64) session->offered |= (uint64_t)1 << type;
+    note_shares(session, hello.extensions);
     if (!find_extension(hello.extensions, EXTENSION_PRE_SHARED_KEY, &offer) ||
         !span_take_vector(&offer, 2, &identities))
         return 0;
@@ -120,8 +154,8 @@ static int add_extensions(struct session *session, struct span list)
     return 0;
 }
 
-/* A suite of TLS 1.3 is of no use before, and the others are of none then; AEAD, and SHA-2, began with TLS 1.2
- * (RFC 8446, 4.1.3; RFC 5246, A.5). */
+/* A suite of TLS 1.3 is of no use before, and the others are of none then; AEAD, and SHA-2, began with
+ * TLS 1.2 (RFC 8446, 4.1.3; RFC 5246, A.5). */
 static BOOL suite_fits(const struct hello *hello)
 {
     const struct suite *suite = suite_of_id((USHORT)hello->suite);
@@ -220,6 +254,8 @@ int session_hear(struct session *session, unsigned type, struct span message)
         return hear_client_hello(session, message);
     case GNUTLS_HANDSHAKE_SERVER_HELLO:
         return hear_server_hello(session, message);
+    case GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST:
+        return session->server ? 0 : hear_retry_request(session, message);
     case GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS:
         return hear_encrypted_extensions(session, message);
     case GNUTLS_HANDSHAKE_NEW_SESSION_TICKET:

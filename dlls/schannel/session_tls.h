@@ -12,6 +12,7 @@
 #include "resumption.h"
 #include <gnutls/gnutls.h>
 
+#define SHARES_MAX     4  /* of a client's keys for an exchange; ours are fewer */
 #define EXTENSIONS_MAX 32 /* of a server that are remembered; we offer fewer */
 
 #define WARNINGS_MAX                                                                                         \
@@ -62,8 +63,9 @@ struct session
     size_t unfinished;                   /* bytes it was given since the last whole one */
     uint16_t extensions[EXTENSIONS_MAX]; /* types, as the server sent them */
     unsigned extension_count;
-    uint64_t offered;  /* a bit for each extension of the ClientHello whose type is below 64 */
-    unsigned warnings; /* alerts received during handshakes */
+    uint16_t shares[SHARES_MAX]; /* groups of the client's key shares; 0: none */
+    uint64_t offered;            /* a bit for each extension of the ClientHello whose type is below 64 */
+    unsigned warnings;           /* alerts received during handshakes */
     struct session_facts facts;
 };
 

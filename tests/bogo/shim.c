@@ -486,7 +486,7 @@ static SECURITY_STATUS handshake_datagrams(struct connection *connection)
             return SEC_E_INCOMPLETE_MESSAGE;
         case CAME_TIMEOUT:
             if (!connection->deadline || connection->wire.clock < connection->deadline) break;
-            if (++connection->tries >= TRIES) return SEC_E_INTERNAL_ERROR;
+            if (++connection->tries > TRIES) return SEC_E_INTERNAL_ERROR;
             if (connection->has_context) status = whole_flight(connection, step(connection, FALSE));
             expect_answer(connection, TRUE);
             break;
