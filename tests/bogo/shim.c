@@ -884,7 +884,7 @@ static BOOL export_material(struct connection *connection, BOOL send)
     SECURITY_STATUS status;
     BOOL sent = TRUE;
 
-    info.pszLabel = (char *)orders->export_label;
+    info.pszLabel = (char *)(orders->export_label ? orders->export_label : "");
     info.cbLabel = (WORD)(strlen(info.pszLabel) + 1);
     if (orders->use_export_context)
     {
