@@ -102,7 +102,7 @@ $(1)_DEPS  = $$(if $$(GNUTLS_PREFIX_$(1)),$$(GNUTLS_PREFIX_$(1)),build/deps/$(1)
 $(1)_CC    = $(1)-w64-mingw32-gcc
 $(1)_FLAGS = -std=gnu11 $$(WARN) $$(CFLAGS) $$(ARCH_CFLAGS_$(1)) -Iinclude -Idlls/schannel -Ibuild/$(1) -isystem $$($(1)_DEPS)/include \
              -ffile-prefix-map=$$(CURDIR)=. -gno-record-gcc-switches -DGNUTLS_INTERNAL_BUILD -D__MINGW_USE_VC2005_COMPAT -MMD -MP
-$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization \
+$(1)_LIBS  = -L$$($(1)_DEPS)/lib -lgnutls -lhogweed -lnettle -lgmp -lgcrypt -lgpg-error $$(DELAYED:%=-l%) -ladvapi32 -lsynchronization -lntdll \
              -static-libgcc
 $(1)_OBJS  = $$(SRCS:%.c=build/$(1)/%.o)
 
@@ -163,7 +163,7 @@ build/$(1)/tools/%.exe: tools/%.c tools/sample.c tools/sample.h Makefile | build
 	@$$($(1)_CC) $$($(1)_FLAGS) -municode -o $$@ $$(filter %.c,$$^) -lsecur32 -lcrypt32 -lversion -lws2_32 -static-libgcc
 
 # Tests. A room's test links the rooms; one named sspi_* comes through the door and links nothing of ours.
-$(1)_ROOMS = $$(filter-out %/main.o %/exports.o %/lsa.o %/ssl.o,$$($(1)_OBJS))
+$(1)_ROOMS = $$(filter-out %/main.o %/exports.o %/lsa.o %/ssl.o %/malloc.o,$$($(1)_OBJS))
 $(1)_TEST_FLAGS = $$(filter-out -Wconversion -Wshadow,$$($(1)_FLAGS)) -Itests -isystem build/include
 
 build/$(1)/tests/%.o: tests/%.c Makefile build/include/wine/test.h | build/$(1)/.deps
@@ -237,16 +237,19 @@ deps-update: build/.host
 include tests/fuzz/fuzz.mk
 
 # The product's objects with calls that fail on order; 64 bit (tests/faults/faults.py).
+# What malloc.c has in it is what fails, so it is left as it is.
+FAULTY = $(filter-out %/malloc.o,$(x86_64_OBJS))
+
 build/x86_64/faults/stubs.s: $(x86_64_OBJS) tests/faults/faults.py
 	@mkdir -p $(@D)
-	@tests/faults/faults.py win64 x86_64-w64-mingw32-nm build/x86_64/faults/stubs $(x86_64_OBJS)
-	@for o in $(x86_64_OBJS); do x86_64-w64-mingw32-objcopy --redefine-syms=build/x86_64/faults/stubs.syms $$o build/x86_64/faults/$${o##*/} || exit; done
+	@tests/faults/faults.py win64 x86_64-w64-mingw32-nm build/x86_64/faults/stubs $(FAULTY)
+	@for o in $(FAULTY); do x86_64-w64-mingw32-objcopy --redefine-syms=build/x86_64/faults/stubs.syms $$o build/x86_64/faults/$${o##*/} || exit; done
 
 build/x86_64/faults/schannel.dll: build/x86_64/faults/stubs.s tests/faults/due.c tests/faults/due.h build/x86_64/schannel.def build/x86_64/version.o
 	@echo "  LINK    $@"
 	@{ cat build/x86_64/schannel.def; printf '  fault_arm\n  fault_disarm\n  fault_name\n'; } >build/x86_64/faults/schannel.def
 	@x86_64-w64-mingw32-gcc -g -shared -DFAULTS_LIST='"stubs.h"' -Ibuild/x86_64/faults -o $@ build/x86_64/faults/stubs.s tests/faults/due.c \
-	    $(patsubst %,build/x86_64/faults/%,$(notdir $(x86_64_OBJS))) build/x86_64/version.o build/x86_64/faults/schannel.def $(x86_64_LIBS)
+	    $(patsubst %,build/x86_64/faults/%,$(notdir $(FAULTY))) build/x86_64/dlls/schannel/malloc.o build/x86_64/version.o build/x86_64/faults/schannel.def $(x86_64_LIBS)
 
 build/x86_64/faults/door_faults.exe: tests/faults/door_faults.c build/x86_64/tests/door.o build/x86_64/tests/sides.o
 	@mkdir -p $(@D)

@@ -916,7 +916,6 @@ static void test_a_flood_of_hellos(void)
     static const char *const address = "\x02\x00\x12\x34\x7f\x00\x00\x01";
     struct party client, server;
     struct datagram hello = { 0 };
-    HANDLE heap = GetProcessHeap();
     SIZE_T before = 0, after = 0;
     unsigned i, round, count = sspi_is_direct() ? 100000 : 10000;
     char name[8];
@@ -929,21 +928,16 @@ static void test_a_flood_of_hellos(void)
     server.address = name;
     for (round = 0; round < 2; round++)
     {
-        PROCESS_HEAP_ENTRY entry = { 0 };
-        SIZE_T used = 0;
-
         for (i = 0; i < (round ? count : 100); i++)
         {
             memcpy(name + 4, &i, 4);
             if (call(&server, &hello, NULL) != SEC_I_CONTINUE_NEEDED || server.has_context) break;
         }
         ok(i == (round ? count : 100), "hello %u: %#lx\n", i, server.status);
-        while (HeapWalk(heap, &entry))
-            if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) used += entry.cbData;
         if (round)
-            after = used;
+            after = heap_in_use(NULL);
         else
-            before = used;
+            before = heap_in_use(NULL);
     }
     ok(after <= before + 4096, "%lu bytes became %lu\n", (ULONG)before, (ULONG)after);
     party_close(&client);

@@ -1392,19 +1392,6 @@ static void test_floods(void)
 
 /* --- connections that end ------------------------------------------------------------------------------- */
 
-static SIZE_T heap_size(void)
-{
-    PROCESS_HEAP_ENTRY entry = { NULL };
-    HANDLE heap = GetProcessHeap();
-    SIZE_T size = 0;
-
-    HeapLock(heap);
-    while (HeapWalk(heap, &entry))
-        if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) size += entry.cbData;
-    HeapUnlock(heap);
-    return size;
-}
-
 /* A client that stops after so many bytes of what it would say. */
 static void stop_after(CredHandle *credential, CredHandle *client_credential_, size_t bytes)
 {
@@ -1445,9 +1432,9 @@ static void test_a_thousand_connections_that_stop_anywhere(void)
         SIZE_T before, after;
 
         for (i = 0; i < 50; i++) stop_after(&server->credential, &client->credential, i * 20);
-        before = heap_size();
+        before = heap_in_use(NULL);
         for (i = 0; i < 500; i++) stop_after(&server->credential, &client->credential, i);
-        after = heap_size();
+        after = heap_in_use(NULL);
         ok(after <= before + 16384, "%u bytes became %u\n", (unsigned)before, (unsigned)after);
         side_end(client);
         side_end(server);

@@ -2,6 +2,7 @@
  * Where the DLL starts and ends: under the loader's lock, so nothing here may fail, wait or load.
  */
 #include "windows_sspi.h"
+#include "heap.h"
 #include "log.h"
 #include "protection.h"
 #include <delayimp.h>
@@ -30,6 +31,10 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
         log_open();
     }
     /* Not when the process ends: other threads were stopped wherever they were. */
-    if (reason == DLL_PROCESS_DETACH && !reserved) protection_library_close();
+    if (reason == DLL_PROCESS_DETACH && !reserved)
+    {
+        protection_library_close();
+        heap_close();
+    }
     return TRUE;
 }

@@ -59,12 +59,26 @@ void protection_clear(struct protection *protection)
     SecureZeroMemory(protection, sizeof(*protection));
 }
 
-static BOOL open_cipher(struct protection *protection, const struct suite_cipher *cipher,
-                        const gnutls_datum_t *key)
+/* The first record makes the cipher: a connection that carries nothing for a while is small. */
+static BOOL open_cipher(struct protection *protection)
 {
-    if (!library_open()) return FALSE;
-    return !gcry_cipher_open(&protection->cipher, cipher->gcrypt, cipher->gcrypt_mode, 0) &&
-           !gcry_cipher_setkey(protection->cipher, key->data, key->size);
+    const struct suite_cipher *suite = protection->suite;
+
+    if (!library_open() || gcry_cipher_open(&protection->cipher, suite->gcrypt, suite->gcrypt_mode, 0))
+        return FALSE;
+    if (!gcry_cipher_setkey(protection->cipher, protection->key, protection->key_size))
+    {
+        SecureZeroMemory(protection->key, sizeof(protection->key));
+        return TRUE;
+    }
+    gcry_cipher_close(protection->cipher);
+    protection->cipher = NULL;
+    return FALSE;
+}
+
+static inline BOOL has_cipher(struct protection *protection)
+{
+    return protection->cipher || open_cipher(protection);
 }
 
 BOOL protection_take_over(struct protection *protection, gnutls_session_t tls, BOOL reading,
@@ -84,18 +98,21 @@ BOOL protection_take_over(struct protection *protection, gnutls_session_t tls, B
     protection->explicit_nonce = protection->tls13 ? 0 : suite->cipher->explicit_nonce;
     protection->tag = suite->cipher->tag;
     protection->sequence = number_read(sequence, 8);
-    if (iv.size != NONCE_SIZE - protection->explicit_nonce) return FALSE;
+    if (iv.size != NONCE_SIZE - protection->explicit_nonce || key.size > sizeof(protection->key))
+        return FALSE;
     memcpy(protection->iv, iv.data, iv.size);
-    if (open_cipher(protection, suite->cipher, &key)) return TRUE;
-    protection_clear(protection);
-    return FALSE;
+    memcpy(protection->key, key.data, key.size);
+    protection->key_size = (uint8_t)key.size;
+    protection->suite = suite->cipher;
+    gnutls_record_rest(tls, reading); /* it may not have one, which is as good */
+    return TRUE;
 }
 
 void protection_hand_back(const struct protection *protection, gnutls_session_t tls, BOOL reading)
 {
     uint8_t sequence[8];
 
-    if (!protection->cipher) return;
+    if (!protection_is_ours(protection)) return;
     write_number(sequence, protection->sequence, sizeof(sequence));
     if (gnutls_record_set_state(tls, reading, sequence) < 0) ERR("GnuTLS did not take the sequence number\n");
 }
@@ -155,6 +172,7 @@ SECURITY_STATUS protection_seal(struct protection *protection, struct record_lay
     size_t length = protection->explicit_nonce + layout->data_size + type_size + protection->tag;
 
     if (!has_number(protection)) return SEC_E_ENCRYPT_FAILURE;
+    if (!has_cipher(protection)) return SEC_E_INSUFFICIENT_MEMORY;
     layout->header[0] = CONTENT_APPLICATION_DATA;
     write_number(layout->header + 1, protection->version, 2);
     if (protection->header == DATAGRAM_HEADER_SIZE) write_number(layout->header + 3, protection->sequence, 8);
@@ -188,6 +206,7 @@ SECURITY_STATUS protection_open(struct protection *protection, uint8_t *record, 
     SECURITY_STATUS altered = protection->tls13 ? SEC_E_DECRYPT_FAILURE : SEC_E_MESSAGE_ALTERED;
 
     if (size < overhead) return altered;
+    if (!has_cipher(protection)) return SEC_E_INSUFFICIENT_MEMORY;
     content->type = record[0];
     content->data = record + protection->header + protection->explicit_nonce;
     content->size = content->inner_size = size - overhead;

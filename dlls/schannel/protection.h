@@ -26,15 +26,24 @@ static inline BOOL datagram_is_plain_handshake(struct span record)
 
 struct protection
 {
-    gcry_cipher_hd_t cipher; /* NULL: this direction is GnuTLS's */
-    uint64_t sequence;       /* of the next record; of DTLS with the epoch in front (RFC 6347, 4.1.2.1) */
-    uint8_t iv[12];          /* the whole nonce to be masked, or TLS 1.2's salt in front */
-    uint8_t header;          /* bytes of a record's header, without nonce */
-    uint8_t explicit_nonce;  /* bytes of nonce a record carries */
+    const struct suite_cipher *suite; /* NULL: this direction is GnuTLS's */
+    gcry_cipher_hd_t cipher;          /* NULL: no record has needed it yet; it takes 2 KiB */
+    uint64_t sequence; /* of the next record; of DTLS with the epoch in front (RFC 6347, 4.1.2.1) */
+    uint8_t key[32];   /* until there is a cipher, which then has it */
+    uint8_t iv[12];    /* the whole nonce to be masked, or TLS 1.2's salt in front */
+    uint8_t key_size;
+    uint8_t header;         /* bytes of a record's header, without nonce */
+    uint8_t explicit_nonce; /* bytes of nonce a record carries */
     uint8_t tag;
     BOOL tls13;
     uint16_t version; /* for the record header */
 };
+
+/* Whether a direction is ours. */
+static inline BOOL protection_is_ours(const struct protection *protection)
+{
+    return protection->suite != NULL;
+}
 
 /* Before DllMain returns for the last time: what libgcrypt took of the process. */
 void protection_library_close(void);
@@ -53,7 +62,7 @@ void protection_clear(struct protection *protection);
  * Protects application data: fills header and trailer and encrypts data in place. header_size and
  * trailer_size of the layout are room on entry (enough: the session looked) and what was written on return.
  * SEC_E_ENCRYPT_FAILURE: the cipher failed, or there is no number left for the record (RFC 5246, 6.1; RFC
- * 6347, 4.1).
+ * 6347, 4.1). SEC_E_INSUFFICIENT_MEMORY: for the cipher, and nothing has happened.
  */
 SECURITY_STATUS protection_seal(struct protection *protection, struct record_layout *layout);
 
@@ -70,7 +79,8 @@ struct opened_content
  * Opens a record in place; its sequence number is used up only by protection_opened. Over datagrams the
  * number is the one in the record's header, whose 13 bytes are there.
  * SEC_E_MESSAGE_ALTERED (TLS 1.2, DTLS) or SEC_E_DECRYPT_FAILURE (1.3): not authentic, and what was decrypted
- * is wiped. SEC_E_ILLEGAL_MESSAGE: authentic, but no record.
+ * is wiped. SEC_E_ILLEGAL_MESSAGE: authentic, but no record. SEC_E_INSUFFICIENT_MEMORY: for the cipher, and
+ * nothing has happened.
  */
 SECURITY_STATUS protection_open(struct protection *protection, uint8_t *record, size_t size,
                                 struct opened_content *content);

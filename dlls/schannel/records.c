@@ -209,7 +209,8 @@ static SECURITY_STATUS decrypt_datagram(struct context *context, struct stream_m
 
     if (!datagram_take(&given, &record)) return SEC_E_INVALID_TOKEN;
     status = open_datagram(context, record, &opened);
-    if (status && !is_of_datagram(status)) status = process_datagram(context, record, status);
+    if (status && !is_of_datagram(status) && status != SEC_E_INSUFFICIENT_MEMORY)
+        status = process_datagram(context, record, status);
     if (!FAILED(status)) report_layout(context, message, record.size, &opened);
     return status;
 }
@@ -237,7 +238,7 @@ static SECURITY_STATUS decrypt(struct context *context, struct stream_message *m
     status = session_open(context->session, message->header->pvBuffer, record.size, &opened);
     if (status == SEC_I_CONTINUE_NEEDED)
         status = process(context, record);
-    else if (FAILED(status))
+    else if (FAILED(status) && status != SEC_E_INSUFFICIENT_MEMORY) /* then nothing has happened */
     {
         lock_acquire(&context->send_lock);
         context_fail(context, status);

@@ -497,7 +497,7 @@ BOOL session_alert(struct session *session, unsigned level, unsigned alert)
 
     session_give_back(session);
     sent = gnutls_alert_send(session->tls, level, alert) == GNUTLS_E_SUCCESS;
-    if (session->sending.cipher) session_take_over(session);
+    if (protection_is_ours(&session->sending)) session_take_over(session);
     return sent;
 }
 

@@ -250,7 +250,7 @@ static SECURITY_STATUS open_directly(struct session *session, uint8_t *record, s
     SECURITY_STATUS status = protection_open(&session->receiving, record, size, &content);
 
     /* What is wrong with one datagram ends nothing (RFC 6347, 4.1.2.7). */
-    if (status) return SEC_E_MESSAGE_ALTERED;
+    if (status) return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_MESSAGE_ALTERED;
     opened->data = content.data;
     opened->size = content.size;
     return SEC_E_OK;
@@ -265,7 +265,7 @@ SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, 
 
     if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
     if (!is_new(session, number)) return SEC_E_OUT_OF_SEQUENCE;
-    if (session->receiving.cipher)
+    if (protection_is_ours(&session->receiving))
         status = open_directly(session, record, size, opened);
     else
         status = open_through_gnutls(session, record, size, opened);
@@ -275,7 +275,7 @@ SECURITY_STATUS session_open_datagram(struct session *session, uint8_t *record, 
 
 BOOL session_receives_alone(const struct session *session)
 {
-    return session->receiving.cipher != NULL;
+    return protection_is_ours(&session->receiving);
 }
 
 /* What GnuTLS makes of a record that is no data. */

@@ -78,7 +78,7 @@ SECURITY_STATUS session_seal(struct session *session, struct record_layout *layo
     SECURITY_STATUS status;
 
     if (!has_room(session, layout)) return SEC_E_BUFFER_TOO_SMALL;
-    if (!session->sending.cipher) return seal_through_gnutls(session, layout);
+    if (!protection_is_ours(&session->sending)) return seal_through_gnutls(session, layout);
     status = protection_seal(&session->sending, layout);
     if (!status && session->facts.tls13 && session->sending.sequence >= KEY_RECORDS_MAX)
         status = append_key_update(session, layout, room);
@@ -119,7 +119,7 @@ SECURITY_STATUS session_open(struct session *session, uint8_t *record, size_t si
     SECURITY_STATUS status;
 
     if (record[0] != CONTENT_APPLICATION_DATA) return SEC_I_CONTINUE_NEEDED;
-    if (!session->receiving.cipher) return open_through_gnutls(session, record, size, opened);
+    if (!protection_is_ours(&session->receiving)) return open_through_gnutls(session, record, size, opened);
 
     if ((status = protection_open(&session->receiving, record, size, &content))) return status;
     /* No reason to end yet, whatever its level: a close_notify follows, or data (RFC 8446, 6.1). */
@@ -144,7 +144,7 @@ BOOL session_holds_message(struct session *session, struct span record)
     uint8_t *copy;
 
     if (!session->facts.tls13) return record.data[0] == CONTENT_HANDSHAKE;
-    if (!session->receiving.cipher || !(copy = malloc(record.size))) return FALSE;
+    if (!protection_is_ours(&session->receiving) || !(copy = malloc(record.size))) return FALSE;
     memcpy(copy, record.data, record.size);
     /* What cannot be opened is left to DecryptMessage, which says so. */
     if (!protection_open(&session->receiving, copy, record.size, &content))

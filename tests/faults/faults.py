@@ -15,7 +15,7 @@ import sys
 # What a failure looks like, by name: the first row that matches. None: it cannot fail, or its failure is not seen.
 TABLE = [
     # memory
-    (r"malloc|calloc|realloc|HeapAlloc", 0),
+    (r"malloc|calloc|realloc|HeapAlloc|VirtualAlloc", 0),
     # GnuTLS: what answers from what is there, and what cannot say no
     (r"gnutls_.*_deinit|gnutls_deinit|gnutls_free|gnutls_malloc|gnutls_memset|gnutls_strerror|gnutls_alert_get.*|gnutls_.*_get_name", None),
     (r"gnutls_(kx|group|protocol|ciphersuite)_get.*|gnutls_(hash|hmac)_get_len|gnutls_prf_hash_get|gnutls_.*_set_ptr|gnutls_session_get_ptr", None),
@@ -30,7 +30,7 @@ TABLE = [
     (r"gcry_.*", 0x1000056),  # any error
     # Windows: handing back, comparing, and what takes what it is given even when it fails
     (r"Cert(Free|Close|Duplicate|Enum|Compare|OIDToAlgId|NameToStr|VerifyTimeValidity).*|Crypt(Release|Destroy).*|NCryptFreeObject|BCrypt(Close|Destroy).*", None),
-    (r"RegCloseKey|HeapFree|GetProcessHeap|GetLastError|SetLastError|GetSystemTime.*|_time64|time|RaiseException|WaitForSingleObject|DisableThreadLibraryCalls", None),
+    (r"RegCloseKey|HeapFree|VirtualFree|RtlDllShutdownInProgress|GetProcessHeap|GetLastError|SetLastError|GetSystemTime.*|_time64|time|RaiseException|WaitForSingleObject|DisableThreadLibraryCalls", None),
     (r"GetModuleHandleW|InetPtonW|.*SRWLock.*|WaitOnAddress|WakeByAddress.*|CryptVerifyCertificateSignature.*|FreeLibrary|_wcs.*", None),
     (r"Reg.*", 8),  # ERROR_NOT_ENOUGH_MEMORY
     (r"NCrypt.*", 0x8009000E),  # NTE_NO_MEMORY
