@@ -8,11 +8,12 @@
  * write down that a key lies in the machine's set. Both are tried out, and the public key decides.
  * - A key that is not persisted is in the memory of that first provider; it can be exported or not, as the
  * program wanted. If not, SHA-1 is all it will sign.
- * - CryptoAPI has no RSA-PSS anywhere, CNG has; so has bcrypt for a key it is given.
+ * - CryptoAPI has no RSA-PSS anywhere, CNG has.
  * - An RSA key of bcrypt, or of ncrypt above it, that has signed with PSS refuses PKCS #1 ever after; and two
  * threads that sign with PSS and different hashes spoil each other's signatures.
  */
 #include "keys.h"
+#include "exported.h"
 #include "log.h"
 #include <bcrypt.h>
 #include <ncrypt.h>
@@ -32,9 +33,9 @@ struct key
 
     NCRYPT_KEY_HANDLE cng; /* or CNG */
     BOOL free_cng;
-    BOOL pss_only;                 /* it has signed with PSS */
-    BCRYPT_ALG_HANDLE bcrypt;      /* and an exportable key, for what CryptoAPI cannot do */
-    BCRYPT_KEY_HANDLE exported[2]; /* the same twice: for PKCS #1, for PSS */
+    BOOL pss_only; /* it has signed with PSS */
+
+    struct exported_key *exported; /* a copy of CryptoAPI's, if its owner allowed exporting it */
 };
 
 /* A scheme in the words of both interfaces. */
@@ -241,68 +242,49 @@ static BOOL decrypt_capi(struct key *key, struct span cipher, uint8_t *plain, si
     return good;
 }
 
-/* --- an exportable key of CryptoAPI, for RSA-PSS and SHA-2 ---------------------------------------------- */
+/* --- an exportable key of CryptoAPI ----------------------------------------------------------------------
+ */
 
-/* A number of a PRIVATEKEYBLOB, turned round, as bcrypt wants it. */
-static uint8_t *turn(uint8_t *out, const uint8_t **in, size_t size)
+/* The next number of a PRIVATEKEYBLOB, which begins with its small end; it is turned round where it lies. */
+static struct span turn(uint8_t **at, size_t size)
 {
-    memcpy(out, *in, size);
-    reverse(out, size);
-    *in += size;
-    return out + size;
+    struct span number = { *at, size };
+
+    reverse(*at, size);
+    *at += size;
+    return number;
 }
 
-/* PRIVATEKEYBLOB to BCRYPT_RSAFULLPRIVATE_BLOB (Microsoft: "RSA/Schannel Key BLOBs", BCRYPT_RSAKEY_BLOB). */
-static uint8_t *convert_blob(const uint8_t *blob, DWORD blob_size, DWORD *size)
+/* FALSE: it is none (Microsoft: "RSA/Schannel Key BLOBs"). */
+static BOOL read_blob(uint8_t *blob, DWORD size, uint8_t exponent[4], struct span numbers[EXPORTED_NUMBERS])
 {
+    static const enum exported_number halves[] = { EXPORTED_PRIME1, EXPORTED_PRIME2, EXPORTED_EXPONENT1,
+                                                   EXPORTED_EXPONENT2, EXPORTED_COEFFICIENT };
     const RSAPUBKEY *public = (const RSAPUBKEY *)(blob + sizeof(BLOBHEADER));
-    const uint8_t *in = blob + sizeof(BLOBHEADER) + sizeof(RSAPUBKEY);
+    uint8_t *at = blob + sizeof(BLOBHEADER) + sizeof(RSAPUBKEY);
     size_t modulus, prime, i;
-    BCRYPT_RSAKEY_BLOB *header;
-    uint8_t *out, *at;
 
-    if (blob_size < sizeof(BLOBHEADER) + sizeof(RSAPUBKEY)) return NULL;
+    if (size < sizeof(BLOBHEADER) + sizeof(RSAPUBKEY)) return FALSE;
     modulus = public->bitlen / 8;
     prime = public->bitlen / 16;
     if (!prime || public->bitlen % 16 ||
-        blob_size < sizeof(BLOBHEADER) + sizeof(RSAPUBKEY) + 2 * modulus + 5 * prime)
-        return NULL;
-    *size = (DWORD)(sizeof(*header) + 4 + 2 * modulus + 5 * prime);
-    if (!(out = malloc(*size))) return NULL;
-    header = (BCRYPT_RSAKEY_BLOB *)out;
-    header->Magic = BCRYPT_RSAFULLPRIVATE_MAGIC;
-    header->BitLength = public->bitlen;
-    header->cbPublicExp = 4;
-    header->cbModulus = (ULONG)modulus;
-    header->cbPrime1 = header->cbPrime2 = (ULONG)prime;
-    at = out + sizeof(*header);
-    for (i = 0; i < 4; i++) *at++ = (uint8_t)(public->pubexp >> 8 * (3 - i));
-    at = turn(at, &in, modulus);
-    for (i = 0; i < 5; i++) at = turn(at, &in, prime); /* p, q, d mod p-1, d mod q-1, 1/q */
-    turn(at, &in, modulus);                            /* d */
-    return out;
-}
-
-static void give_to_bcrypt(struct key *key, const uint8_t *blob, DWORD size)
-{
-    DWORD converted_size;
-    uint8_t *converted = convert_blob(blob, size, &converted_size);
-    unsigned i;
-
-    if (!converted) return;
-    if (!BCryptOpenAlgorithmProvider(&key->bcrypt, BCRYPT_RSA_ALGORITHM, NULL, 0))
-        for (i = 0; i < ARRAY_SIZE(key->exported); i++)
-            BCryptImportKeyPair(key->bcrypt, NULL, BCRYPT_RSAFULLPRIVATE_BLOB, &key->exported[i], converted,
-                                converted_size, 0);
-    SecureZeroMemory(converted, converted_size);
-    free(converted);
+        size < sizeof(BLOBHEADER) + sizeof(RSAPUBKEY) + 2 * modulus + 5 * prime)
+        return FALSE;
+    for (i = 0; i < 4; i++) exponent[i] = (uint8_t)(public->pubexp >> 8 * (3 - i));
+    numbers[EXPORTED_PUBLIC_EXPONENT].data = exponent;
+    numbers[EXPORTED_PUBLIC_EXPONENT].size = 4;
+    numbers[EXPORTED_MODULUS] = turn(&at, modulus);
+    for (i = 0; i < ARRAY_SIZE(halves); i++) numbers[halves[i]] = turn(&at, prime);
+    numbers[EXPORTED_PRIVATE_EXPONENT] = turn(&at, modulus);
+    return TRUE;
 }
 
 /* Does nothing for a key whose owner did not want it exported: the provider says so. */
 static void export_key(struct key *key)
 {
+    struct span numbers[EXPORTED_NUMBERS];
+    uint8_t exponent[4], *blob;
     HCRYPTKEY handle;
-    uint8_t *blob;
     DWORD size = 0;
 
     if (!CryptGetUserKey(key->providers[0].handle, key->spec, &handle)) return;
@@ -310,7 +292,9 @@ static void export_key(struct key *key)
     {
         DWORD room = size;
 
-        if (CryptExportKey(handle, 0, PRIVATEKEYBLOB, 0, blob, &room)) give_to_bcrypt(key, blob, room);
+        if (CryptExportKey(handle, 0, PRIVATEKEYBLOB, 0, blob, &room) &&
+            read_blob(blob, room, exponent, numbers))
+            key->exported = exported_open(numbers);
         SecureZeroMemory(blob, size);
         free(blob);
     }
@@ -339,11 +323,6 @@ static void padding_of(const struct scheme *scheme, struct padding *padding)
     padding->flags = scheme->algorithm ? BCRYPT_PAD_PKCS1 : BCRYPT_PAD_PSS;
 }
 
-static BCRYPT_KEY_HANDLE exported_for(const struct key *key, const struct scheme *scheme)
-{
-    return scheme->hash ? key->exported[scheme->algorithm ? 0 : 1] : NULL;
-}
-
 static BOOL sign_cng(struct key *key, const struct scheme *scheme, struct span hash, uint8_t *signature,
                      size_t *size)
 {
@@ -355,13 +334,9 @@ static BOOL sign_cng(struct key *key, const struct scheme *scheme, struct span h
 
     padding_of(scheme, &padding);
     AcquireSRWLockExclusive(&lock);
-    if (key->cng)
-        status = NCryptSignHash(key->cng, padding.info, (BYTE *)hash.data, (DWORD)hash.size, signature,
-                                SIGNATURE_MAX, &used, padding.flags);
-    else
-        status = BCryptSignHash(exported_for(key, scheme), padding.info, (BYTE *)hash.data, (ULONG)hash.size,
-                                signature, SIGNATURE_MAX, &used, padding.flags);
-    if (key->cng && padding.flags == BCRYPT_PAD_PSS) key->pss_only = TRUE;
+    status = NCryptSignHash(key->cng, padding.info, (BYTE *)hash.data, (DWORD)hash.size, signature,
+                            SIGNATURE_MAX, &used, padding.flags);
+    if (padding.flags == BCRYPT_PAD_PSS) key->pss_only = TRUE;
     ReleaseSRWLockExclusive(&lock);
     if (status) WARN("CNG does not sign: %#lx\n", (unsigned long)status);
     *size = used;
@@ -444,15 +419,14 @@ static BOOL can_sign(void *context, enum signature_scheme id)
 
     if (!scheme) return FALSE;
     if (key->cng) return scheme->hash && !(key->pss_only && scheme->algorithm);
-    return capi_knows(key, scheme) || exported_for(key, scheme);
+    return key->exported || capi_knows(key, scheme);
 }
 
-/* In 64 bit a signature of 2048 bits takes Wine's rsaenh 3 ms and its bcrypt 1; in 32 bit rsaenh is the
- * faster. */
-static BOOL is_for_capi(const struct key *key, const struct scheme *scheme)
+/* In 64 bit a signature of 2048 bits takes Wine's rsaenh 3 ms and GnuTLS 1; in 32 bit rsaenh is the faster.
+ */
+static BOOL is_for_gnutls(const struct key *key, const struct scheme *scheme)
 {
-    if (key->cng || (sizeof(void *) == 8 && exported_for(key, scheme))) return FALSE;
-    return capi_knows(key, scheme);
+    return key->exported && (sizeof(void *) == 8 || !capi_knows(key, scheme));
 }
 
 static BOOL sign(void *context, enum signature_scheme id, struct span hash, uint8_t *signature, size_t *size)
@@ -461,8 +435,9 @@ static BOOL sign(void *context, enum signature_scheme id, struct span hash, uint
     const struct scheme *scheme = scheme_find(key, id);
 
     if (!scheme || hash.size != scheme->size || !can_sign(key, id)) return FALSE;
-    if (is_for_capi(key, scheme)) return sign_capi(key, scheme, hash, signature, size);
-    return sign_cng(key, scheme, hash, signature, size);
+    if (key->cng) return sign_cng(key, scheme, hash, signature, size);
+    if (is_for_gnutls(key, scheme)) return exported_sign(key->exported, id, hash, signature, size);
+    return sign_capi(key, scheme, hash, signature, size);
 }
 
 static BOOL decrypt(void *context, struct span cipher, uint8_t *plain, size_t *size)
@@ -626,19 +601,15 @@ SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
     if (key->providers[0].handle && key->type != IDENTITY_ECDSA) export_key(key);
     TRACE("a key of %u bits by %s, type %lu%s\n", key->bits, key->cng ? "CNG" : "CryptoAPI",
           key->cng ? 0ul : (unsigned long)provider_type(key->providers[0].handle),
-          key->exported[0] ? ", exportable" : "");
+          key->exported ? ", exportable" : "");
     *out = key;
     return SEC_E_OK;
 }
 
 void key_close(struct key *key)
 {
-    unsigned i;
-
     if (!key) return;
     let_go(key);
-    for (i = 0; i < ARRAY_SIZE(key->exported); i++)
-        if (key->exported[i]) BCryptDestroyKey(key->exported[i]);
-    if (key->bcrypt) BCryptCloseAlgorithmProvider(key->bcrypt, 0);
+    exported_close(key->exported);
     free(key);
 }

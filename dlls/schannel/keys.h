@@ -1,8 +1,8 @@
 /*
  * Private keys of certificates, where they are: CryptoAPI or CNG signs, we ask.
  *
- * A key whose provider cannot make the signatures of TLS 1.3 is exported for that, if its owner allowed
- * exporting it. No byte of any other key is ever read.
+ * An RSA key whose owner allowed exporting it is exported when it is opened: GnuTLS makes signatures that
+ * CryptoAPI cannot, and those that it makes slowly (exported.h). No byte of any other key is ever read.
  */
 #ifndef SCHANNEL_KEYS_H
 #define SCHANNEL_KEYS_H

@@ -1,7 +1,9 @@
 /*
- * The keys room of the native build: keys of material.h in the place of CryptoAPI's and CNG's.
+ * The keys room of the native build: keys of material.h in the place of CryptoAPI's and CNG's. That of RSA is
+ * one that was exported.
  */
 #include "keys.h"
+#include "exported.h"
 #include "common.h"
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
@@ -9,6 +11,7 @@
 struct key
 {
     gnutls_privkey_t key;
+    struct exported_key *exported;
     BOOL rsa;
 };
 
@@ -58,18 +61,16 @@ static size_t split(const gnutls_datum_t *der, uint8_t *out)
 static BOOL sign(void *context, enum signature_scheme scheme, struct span hash, uint8_t *signature,
                  size_t *size)
 {
-    unsigned i, flags = scheme == SCHEME_RSA_MD5_SHA1 ? GNUTLS_PRIVKEY_SIGN_FLAG_TLS1_RSA : 0;
+    unsigned i;
     gnutls_datum_t data = { (unsigned char *)hash.data, (unsigned)hash.size }, made;
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
     struct key *key = context;
 
+    if (key->rsa) return exported_sign(key->exported, scheme, hash, signature, size);
     for (i = 0; i < ARRAY_SIZE(algorithms); i++)
         if (algorithms[i].scheme == scheme) algorithm = algorithms[i].algorithm;
-    if (gnutls_privkey_sign_hash2(key->key, algorithm, flags, &data, &made) < 0) return FALSE;
-    if (key->rsa)
-        memcpy(signature, made.data, *size = made.size);
-    else
-        *size = split(&made, signature);
+    if (gnutls_privkey_sign_hash2(key->key, algorithm, 0, &data, &made) < 0) return FALSE;
+    *size = split(&made, signature);
     gnutls_free(made.data);
     return *size != 0;
 }
@@ -83,6 +84,29 @@ static BOOL decrypt(void *context, struct span cipher, uint8_t *plain, size_t *s
     memcpy(plain, made.data, *size = made.size);
     gnutls_free(made.data);
     return TRUE;
+}
+
+/* As keys.c has them from CryptoAPI; wiped as there. */
+static struct exported_key *export_key(gnutls_privkey_t key)
+{
+    struct span numbers[EXPORTED_NUMBERS];
+    gnutls_datum_t parts[EXPORTED_NUMBERS] = { 0 };
+    struct exported_key *exported;
+    unsigned i;
+
+    if (gnutls_privkey_export_rsa_raw(key, &parts[EXPORTED_MODULUS], &parts[EXPORTED_PUBLIC_EXPONENT],
+                                      &parts[EXPORTED_PRIVATE_EXPONENT], &parts[EXPORTED_PRIME1],
+                                      &parts[EXPORTED_PRIME2], &parts[EXPORTED_COEFFICIENT],
+                                      &parts[EXPORTED_EXPONENT1], &parts[EXPORTED_EXPONENT2]) < 0)
+        return NULL;
+    for (i = 0; i < EXPORTED_NUMBERS; i++) numbers[i] = (struct span){ parts[i].data, parts[i].size };
+    exported = exported_open(numbers);
+    for (i = 0; i < EXPORTED_NUMBERS; i++)
+    {
+        gnutls_memset(parts[i].data, 0, parts[i].size);
+        gnutls_free(parts[i].data);
+    }
+    return exported;
 }
 
 SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
@@ -99,7 +123,9 @@ SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
         if (!(key = calloc(1, sizeof(*key)))) return SEC_E_INSUFFICIENT_MEMORY;
         key->rsa = i == 1;
         if (gnutls_privkey_init(&key->key) < 0 ||
-            gnutls_privkey_import_x509_raw(key->key, &materials[i].key_der, GNUTLS_X509_FMT_DER, NULL, 0) < 0)
+            gnutls_privkey_import_x509_raw(key->key, &materials[i].key_der, GNUTLS_X509_FMT_DER, NULL, 0) <
+                0 ||
+            (key->rsa && !(key->exported = export_key(key->key))))
         {
             key_close(key);
             return SEC_E_INSUFFICIENT_MEMORY;
@@ -113,6 +139,7 @@ SECURITY_STATUS key_open(PCCERT_CONTEXT certificate, struct key **out)
 void key_close(struct key *key)
 {
     if (!key) return;
+    exported_close(key->exported);
     if (key->key) gnutls_privkey_deinit(key->key);
     free(key);
 }

@@ -81,6 +81,17 @@ static void remember(const char *name, const void *bytes, size_t size)
     secrets[secret_count++].size = size;
 }
 
+/* GMP has numbers from the small end. */
+static void remember_number(const char *name, const uint8_t *bytes, size_t size)
+{
+    uint8_t turned[64];
+    size_t i;
+
+    remember(name, bytes, size);
+    for (i = 0; i < size; i++) turned[i] = bytes[size - 1 - i];
+    remember(name, turned, size);
+}
+
 /* Lines of a label, the client's random and the secret. */
 static void read_key_log(const char *path)
 {
@@ -120,8 +131,8 @@ static void remember_private_keys(void)
 {
     /* The private number of P-256 stands at a fixed place of its PKCS #8, and of the RSA key a part of its
      * primes. */
-    remember("the ECDSA key", materials[0].key_der.data + 36, 32);
-    remember("the RSA key", materials[1].key_der.data + 330, 32);
+    remember_number("the ECDSA key", materials[0].key_der.data + 36, 32);
+    remember_number("the RSA key", materials[1].key_der.data + 330, 32);
 }
 
 static unsigned look(const char *what)
