@@ -143,11 +143,12 @@ build/$(1)/dlls/schannel/product.o: build/$(1)/version.h
 build/$(1)/version.o: dlls/schannel/version.rc build/$(1)/version.h
 	@$(1)-w64-mingw32-windres -Ibuild/$(1) $$< $$@
 
+# Sections lie at pages in the file, too: Wine maps such a DLL, and reads any other from end to end.
 # Symbols go to a file of their own; what is shipped has none. binutils' objcopy and strip put the time of day into a
 # PE file whatever they are told: TimeDateStamp and CheckSum are zeroed, so the same sources make the same bytes.
 build/$(1)/schannel.dll: $$($(1)_OBJS) build/$(1)/delay/thunks build/$(1)/schannel.def build/$(1)/version.o build/$(1)/.deps
 	@echo "  LINK    $$@"
-	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps %/thunks,$$^) @build/$(1)/delay/thunks -Lbuild/$(1)/delay $$($(1)_LIBS)
+	@$$($(1)_CC) $$(CFLAGS) -shared -Wl,--no-insert-timestamp,--file-alignment=4096 $$(ARCH_LDFLAGS_$(1)) -o $$@.full $$(filter-out %/.deps %/thunks,$$^) @build/$(1)/delay/thunks -Lbuild/$(1)/delay $$($(1)_LIBS)
 	@$(1)-w64-mingw32-objcopy --only-keep-debug $$@.full $$@.debug && $$(call timeless,$$@.debug)
 	@$(1)-w64-mingw32-strip --strip-all -o $$@.full $$@.full
 	@$(1)-w64-mingw32-objcopy --add-gnu-debuglink=$$@.debug $$@.full $$@ && $$(call timeless,$$@)

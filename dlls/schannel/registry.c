@@ -35,24 +35,27 @@ static const struct
 
 /* Enabled 0 forbids, as on Windows 11; another value changes nothing, for what is offered is decided by the
  * list of suites. */
+static const WCHAR ciphers[] = L"Ciphers", hashes[] = L"Hashes", exchanges[] = L"KeyExchangeAlgorithms";
+
 static const struct
 {
+    const WCHAR *folder; /* those of one stand together: it is opened once, and as a rule is not there */
     const WCHAR *key;
     ALG_ID algorithm;
 } algorithms[] = {
-    { L"Ciphers\\AES 128/128", CALG_AES_128 },
-    { L"Ciphers\\AES 256/256", CALG_AES_256 },
-    { L"Ciphers\\Triple DES 168", CALG_3DES },
-    { L"Ciphers\\Triple DES 168/168", CALG_3DES },
-    { L"Ciphers\\RC4 128/128", CALG_RC4 },
-    { L"Ciphers\\NULL", CALG_NULLCIPHER },
-    { L"Hashes\\MD5", CALG_MD5 },
-    { L"Hashes\\SHA", CALG_SHA1 },
-    { L"Hashes\\SHA256", CALG_SHA_256 },
-    { L"Hashes\\SHA384", CALG_SHA_384 },
-    { L"KeyExchangeAlgorithms\\Diffie-Hellman", CALG_DH_EPHEM },
-    { L"KeyExchangeAlgorithms\\ECDH", CALG_ECDH_EPHEM },
-    { L"KeyExchangeAlgorithms\\PKCS", CALG_RSA_KEYX },
+    { ciphers, L"AES 128/128", CALG_AES_128 },
+    { ciphers, L"AES 256/256", CALG_AES_256 },
+    { ciphers, L"Triple DES 168", CALG_3DES },
+    { ciphers, L"Triple DES 168/168", CALG_3DES },
+    { ciphers, L"RC4 128/128", CALG_RC4 },
+    { ciphers, L"NULL", CALG_NULLCIPHER },
+    { hashes, L"MD5", CALG_MD5 },
+    { hashes, L"SHA", CALG_SHA1 },
+    { hashes, L"SHA256", CALG_SHA_256 },
+    { hashes, L"SHA384", CALG_SHA_384 },
+    { exchanges, L"Diffie-Hellman", CALG_DH_EPHEM },
+    { exchanges, L"ECDH", CALG_ECDH_EPHEM },
+    { exchanges, L"PKCS", CALG_RSA_KEYX },
 };
 
 C_ASSERT(ARRAY_SIZE(algorithms) <= FORBIDDEN_MAX);
@@ -76,6 +79,19 @@ static BOOL read_flag(HKEY key, const WCHAR *subkey, const WCHAR *name, BOOL *fl
     if (!read_number(key, subkey, name, &value)) return FALSE;
     *flag = value != 0;
     return TRUE;
+}
+
+/* Each question is one to the wineserver, so a key is opened once for all its values. NULL: there is none. */
+static HKEY open_below(HKEY key, const WCHAR *name)
+{
+    HKEY below;
+
+    return key && !RegOpenKeyExW(key, name, 0, KEY_READ, &below) ? below : NULL;
+}
+
+static void close_key(HKEY key)
+{
+    if (key) RegCloseKey(key);
 }
 
 /* Names with commas in between (REG_SZ, as Group Policy writes them), or one after the other (REG_MULTI_SZ).
@@ -158,53 +174,68 @@ static void read_lists(struct registry_settings *settings)
 /* `schannel` may be NULL: then defaults hold. */
 static void read_protocols(HKEY schannel, struct protocol_policy *policy)
 {
+    HKEY folder = open_below(schannel, L"Protocols"), key;
     unsigned i, side;
-    HKEY key;
 
-    if (!schannel || RegOpenKeyExW(schannel, L"Protocols", 0, KEY_READ, &key)) key = NULL;
     for (i = 0; i < ARRAY_SIZE(protocols); i++)
         for (side = 0; side < 2; side++)
         {
             BOOL enabled = protocols[i].enabled, by_default = protocols[i].by_default, disabled;
 
-            if (key)
+            if ((key = open_below(folder, protocols[i].keys[side])))
             {
-                if (read_flag(key, protocols[i].keys[side], L"Enabled", &enabled)) by_default = enabled;
-                if (read_flag(key, protocols[i].keys[side], L"DisabledByDefault", &disabled))
-                    by_default = !disabled;
+                if (read_flag(key, NULL, L"Enabled", &enabled)) by_default = enabled;
+                if (read_flag(key, NULL, L"DisabledByDefault", &disabled)) by_default = !disabled;
             }
+            close_key(key);
             if (enabled) policy->enabled |= protocols[i].protocols[side];
             if (enabled && by_default) policy->by_default |= protocols[i].protocols[side];
         }
-    if (key) RegCloseKey(key);
+    close_key(folder);
 }
 
 static void read_algorithms(HKEY schannel, struct registry_settings *settings)
 {
+    const WCHAR *opened = NULL;
+    HKEY folder = NULL;
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(algorithms); i++)
     {
         BOOL enabled;
 
-        if (!read_flag(schannel, algorithms[i].key, L"Enabled", &enabled)) continue;
+        if (algorithms[i].folder != opened)
+        {
+            close_key(folder);
+            folder = open_below(schannel, opened = algorithms[i].folder);
+        }
+        if (!folder || !read_flag(folder, algorithms[i].key, L"Enabled", &enabled)) continue;
         if (!enabled)
             settings->forbidden[settings->forbidden_count++] = algorithms[i].algorithm;
         else if (algorithms[i].algorithm == CALG_SHA1)
             settings->sha1_signatures = TRUE;
     }
+    close_key(folder);
 }
 
 static void read_limits(HKEY schannel, struct key_limits *limits)
 {
-    static const WCHAR pkcs[] = L"KeyExchangeAlgorithms\\PKCS",
-                       dh[] = L"KeyExchangeAlgorithms\\Diffie-Hellman";
+    HKEY folder = open_below(schannel, exchanges), key;
 
-    read_number(schannel, pkcs, L"ClientMinKeyBitLength", &limits->rsa_min);
-    read_number(schannel, pkcs, L"ClientMaxKeyBitLength", &limits->rsa_max);
-    read_number(schannel, dh, L"ClientMinKeyBitLength", &limits->dh_min);
-    read_number(schannel, dh, L"ClientMaxKeyBitLength", &limits->dh_max);
-    read_number(schannel, dh, L"ServerMinKeyBitLength", &limits->dh_server_min);
+    if ((key = open_below(folder, L"PKCS")))
+    {
+        read_number(key, NULL, L"ClientMinKeyBitLength", &limits->rsa_min);
+        read_number(key, NULL, L"ClientMaxKeyBitLength", &limits->rsa_max);
+    }
+    close_key(key);
+    if ((key = open_below(folder, L"Diffie-Hellman")))
+    {
+        read_number(key, NULL, L"ClientMinKeyBitLength", &limits->dh_min);
+        read_number(key, NULL, L"ClientMaxKeyBitLength", &limits->dh_max);
+        read_number(key, NULL, L"ServerMinKeyBitLength", &limits->dh_server_min);
+    }
+    close_key(key);
+    close_key(folder);
 }
 
 static int read_permission(HKEY schannel, const WCHAR *name)
@@ -247,7 +278,7 @@ void registry_read(struct registry_settings *settings)
         read_lifespan(key, L"ClientCacheTime", &settings->client_lifespan);
         read_lifespan(key, L"ServerCacheTime", &settings->server_lifespan);
         read_number(key, NULL, L"EventLogging", &settings->events);
-        RegCloseKey(key);
+        close_key(key);
     }
     read_flag(HKEY_LOCAL_MACHINE, FIPS_PATH, L"Enabled", &settings->fips);
     read_lists(settings);

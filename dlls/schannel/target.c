@@ -2,14 +2,27 @@
  * The name a client asks for.
  */
 #include "target.h"
-#include <winsock2.h>
-#include <ws2tcpip.h>
+
+#define ADDRESS_SIZE 46 /* of the longest IPv6 */
+
+/* Microsoft: ip2string.h, which mingw-w64 has not. InetPton stands on them, and ws2_32 takes half a
+ * millisecond to be loaded. */
+LONG NTAPI RtlIpv4StringToAddressW(const WCHAR *text, BOOLEAN strict, const WCHAR **end, void *address);
+LONG NTAPI RtlIpv6StringToAddressW(const WCHAR *text, const WCHAR **end, void *address);
+
+static BOOL is_address(const WCHAR *text)
+{
+    const WCHAR *end;
+    BYTE bytes[16];
+
+    return (!RtlIpv4StringToAddressW(text, TRUE, &end, bytes) && !*end) ||
+           (!RtlIpv6StringToAddressW(text, &end, bytes) && !*end);
+}
 
 /* IPv4 in four decimal parts, or IPv6, that perhaps in brackets or with a zone behind it. */
 static BOOL parse_address(const WCHAR *text, char *name)
 {
-    WCHAR address[INET6_ADDRSTRLEN];
-    BYTE bytes[16];
+    WCHAR address[ADDRESS_SIZE];
     size_t i, size;
 
     if (*text == '[') text++;
@@ -17,7 +30,7 @@ static BOOL parse_address(const WCHAR *text, char *name)
     if (size >= ARRAY_SIZE(address)) return FALSE;
     memcpy(address, text, size * sizeof(*text));
     address[size] = 0;
-    if (InetPtonW(AF_INET, address, bytes) != 1 && InetPtonW(AF_INET6, address, bytes) != 1) return FALSE;
+    if (!is_address(address)) return FALSE;
     for (i = 0; i <= size; i++) name[i] = (char)address[i];
     return TRUE;
 }

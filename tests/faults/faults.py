@@ -31,7 +31,7 @@ TABLE = [
     # Windows: handing back, comparing, and what takes what it is given even when it fails
     (r"Cert(Free|Close|Duplicate|Enum|Compare|OIDToAlgId|NameToStr|VerifyTimeValidity).*|Crypt(Release|Destroy).*|NCryptFreeObject|BCrypt(Close|Destroy).*", None),
     (r"RegCloseKey|HeapFree|VirtualFree|RtlDllShutdownInProgress|GetProcessHeap|GetLastError|SetLastError|GetSystemTime.*|_time64|time|RaiseException|WaitForSingleObject|DisableThreadLibraryCalls", None),
-    (r"GetModuleHandleW|InetPtonW|.*SRWLock.*|WaitOnAddress|WakeByAddress.*|CryptVerifyCertificateSignature.*|FreeLibrary|_wcs.*", None),
+    (r"GetModuleHandleW|RtlIpv.*|.*SRWLock.*|WaitOnAddress|WakeByAddress.*|CryptVerifyCertificateSignature.*|FreeLibrary|_wcs.*", None),
     (r"Reg.*", 8),  # ERROR_NOT_ENOUGH_MEMORY
     (r"NCrypt.*", 0x8009000E),  # NTE_NO_MEMORY
     (r"BCrypt.*", 0xC0000017),  # STATUS_NO_MEMORY

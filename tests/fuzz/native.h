@@ -38,13 +38,4 @@ wchar_t *wide_last(const wchar_t *text, wchar_t c);
 int wide_compare_folded(const wchar_t *a, const wchar_t *b);
 int wide_compare_some(const wchar_t *a, const wchar_t *b, size_t count);
 
-/* winsock's headers collide with libc's; target.c and nothing else wants them, for these. */
-#define _WINSOCK2API_
-#define _WS2TCPIP_H_
-#define _WS2DEF_
-#define AF_INET          2
-#define AF_INET6         23
-#define INET6_ADDRSTRLEN 65 /* Windows' */
-int InetPtonW(int family, const wchar_t *text, void *address);
-
 #endif

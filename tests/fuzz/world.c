@@ -5,8 +5,6 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <arpa/inet.h>
-#undef AF_INET
-#undef AF_INET6
 #include <sched.h>
 
 struct span world_registry;
@@ -122,18 +120,31 @@ int WINAPI WideCharToMultiByte(UINT page, DWORD flags, const WCHAR *wide, int si
     return count;
 }
 
-int InetPtonW(int family, const wchar_t *text, void *address)
+static LONG parse_address(int family, const wchar_t *text, const wchar_t **end, void *address)
 {
     char narrow[INET6_ADDRSTRLEN];
     size_t i, size = wide_length(text);
 
-    if (size >= sizeof(narrow)) return 0;
+    if (size >= sizeof(narrow)) return (LONG)0xC000000D;
     for (i = 0; i <= size; i++)
     {
-        if (text[i] > 0x7f) return 0;
+        if (text[i] > 0x7f) return (LONG)0xC000000D;
         narrow[i] = (char)text[i];
     }
-    return inet_pton(family == 2 ? 2 : 10, narrow, address);
+    *end = text + size;
+    return inet_pton(family, narrow, address) == 1 ? 0 : (LONG)0xC000000D;
+}
+
+/* inet_pton takes decimals alone, as the strict one. */
+LONG WINAPI RtlIpv4StringToAddressW(const wchar_t *text, BOOLEAN strict, const wchar_t **end, void *address)
+{
+    (void)strict;
+    return parse_address(AF_INET, text, end, address);
+}
+
+LONG WINAPI RtlIpv6StringToAddressW(const wchar_t *text, const wchar_t **end, void *address)
+{
+    return parse_address(AF_INET6, text, end, address);
 }
 
 int WINAPI IdnToAscii(DWORD flags, const WCHAR *text, int size, WCHAR *ascii, int room)
