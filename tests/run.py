@@ -4,7 +4,7 @@
     tests/run.py [--only NAME] [--wine 8|10] [--arch x86_64|i686]
     tests/run.py --fuzz INPUTS          only random calls through the door (tests/fuzz)
     tests/run.py --faults STRIDE        only calls that fail on order (tests/faults)
-    tests/run.py --soak FRACTION        only handshakes and data for long (tests/sspi_threads.c)
+    tests/run.py --soak FRACTION        only threads, handshakes and data for long (tests/sspi_threads.c)
     tests/run.py --serve                only starts the servers and prints the environment a test wants
 
 Prints a line for each test that did not pass, a count for each program, and at the end
@@ -1295,19 +1295,19 @@ def serve():
         stop_peers()
 
 
-SOAK_HANDSHAKES, SOAK_MIB = 1_000_000, 1 << 20  # of the whole: a million handshakes, and a TiB
+SOAK_HANDSHAKES, SOAK_MIB, SOAK_SECONDS = 1_000_000, 1 << 20, 600  # of the whole: a million handshakes, a TiB, ten minutes of 64 threads
 
 
 def soak(wines, fraction):
-    """Handshakes and data for long, in a prefix of their own, so that other tests can run meanwhile."""
+    """Threads, handshakes and data for long, in a prefix of their own, so that other tests can run meanwhile."""
     pki.make(PKI, file_server(PKI))
-    handshakes, mib = max(int(SOAK_HANDSHAKES * fraction), 100), max(int(SOAK_MIB * fraction), 100)
+    handshakes, mib, seconds = max(int(SOAK_HANDSHAKES * fraction), 100), max(int(SOAK_MIB * fraction), 100), max(int(SOAK_SECONDS * fraction), 5)
     for wine in wines:
         wine.prefix = WORK / f"prefix{wine.version}-soak"
         wine.make_prefix()
         for arch in wine.arches:
             name = f"Wine {wine.version} {arch} soak"
-            code, output = wine.run("wine", BUILD / arch / "tests/sspi_threads.exe", "sspi_threads", "soak", handshakes, mib, cwd=BUILD / arch / "tests", timeout=40 * 3600,
+            code, output = wine.run("wine", BUILD / arch / "tests/sspi_threads.exe", "sspi_threads", "soak", handshakes, mib, seconds, cwd=BUILD / arch / "tests", timeout=40 * 3600,
                                     SSPI_WAY="secur32", SSPI_DLL="schannel.dll", WINETEST_PLATFORM="windows")
             print("".join(f"  {line}\n" for line in output.splitlines() if not re.match("PASS|FAIL", line)), end="", flush=True)
             verdicts = re.findall(r"^(PASS|FAIL) (.*)$", output, re.M)
@@ -1376,7 +1376,7 @@ def main():
     parser.add_argument("--serve", action="store_true", help="start the servers, print where they are, and wait")
     parser.add_argument("--fuzz", type=int, metavar="INPUTS", help="random calls through the door instead")
     parser.add_argument("--faults", type=int, metavar="STRIDE", help="calls that fail on order, every so many, instead")
-    parser.add_argument("--soak", type=float, metavar="FRACTION", help="a million handshakes and a TiB of data, or that part of them, instead")
+    parser.add_argument("--soak", type=float, metavar="FRACTION", help="ten minutes of threads, a million handshakes and a TiB of data, or that part of them, instead")
     args = parser.parse_args()
 
     WORK.mkdir(parents=True, exist_ok=True)

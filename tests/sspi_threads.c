@@ -3,12 +3,14 @@
  * away under a call, and the DLL that goes away itself. And for long: handshakes and data without end (make
  * soak).
  *
- *     sspi_threads.exe                                    what make check runs
- *     sspi_threads.exe sspi_threads soak HANDSHAKES MIB   so many handshakes, and so much data, with figures
+ *     sspi_threads.exe                                            what make check runs
+ *     sspi_threads.exe sspi_threads soak HANDSHAKES MIB SECONDS   so many handshakes, so much data, and 64
+ *                                                                 threads that long, with figures
  */
 #include "test.h"
 #include "sides.h"
 #include <psapi.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define THREADS 64
@@ -60,13 +62,17 @@ struct wire
     SRWLOCK lock;
     BYTE bytes[WIRE_SIZE];
     size_t size;
+    unsigned written; /* records, when there will be no more: before that all there can be */
 };
 
 struct end
 {
-    CtxtHandle *context;
+    struct side *side;
     struct wire *wire;
 };
+
+static unsigned records_max;    /* of each wire, unless `stop` comes first */
+static volatile LONG delivered; /* of all wires */
 
 static DWORD WINAPI write_records(void *argument)
 {
@@ -76,8 +82,8 @@ static DWORD WINAPI write_records(void *argument)
     BYTE *memory = malloc(room);
     unsigned i;
 
-    sspi->QueryContextAttributesW(end->context, SECPKG_ATTR_STREAM_SIZES, &sizes);
-    for (i = 0; i < RECORD_COUNT && !wrong; i++)
+    sspi->QueryContextAttributesW(&end->side->context, SECPKG_ATTR_STREAM_SIZES, &sizes);
+    for (i = 0; i < records_max && !wrong && !stop; i++)
     {
         SecBuffer buffers[4] = { { sizes.cbHeader, SECBUFFER_STREAM_HEADER, memory },
                                  { RECORD_SIZE, SECBUFFER_DATA, memory + sizes.cbHeader },
@@ -88,7 +94,7 @@ static DWORD WINAPI write_records(void *argument)
         size_t size;
 
         memset(memory + sizes.cbHeader, (int)i, RECORD_SIZE);
-        status = sspi->EncryptMessage(end->context, 0, &desc, 0);
+        status = sspi->EncryptMessage(&end->side->context, 0, &desc, 0);
         note(!status, "EncryptMessage", status);
         size = buffers[0].cbBuffer + buffers[1].cbBuffer + buffers[2].cbBuffer;
         for (;;)
@@ -106,6 +112,9 @@ static DWORD WINAPI write_records(void *argument)
             Sleep(1);
         }
     }
+    AcquireSRWLockExclusive(&end->wire->lock);
+    end->wire->written = i;
+    ReleaseSRWLockExclusive(&end->wire->lock);
     free(memory);
     return 0;
 }
@@ -115,9 +124,9 @@ static DWORD WINAPI read_records(void *argument)
     struct end *end = argument;
     BYTE *memory = malloc(WIRE_SIZE * 2);
     size_t size = 0;
-    unsigned read = 0;
+    unsigned read = 0, written = ~0u;
 
-    while (read < RECORD_COUNT && !wrong)
+    while (read < written && !wrong)
     {
         SecBuffer buffers[4] = { { 0, SECBUFFER_DATA, memory } };
         SecBufferDesc desc = { SECBUFFER_VERSION, 4, buffers };
@@ -132,14 +141,17 @@ static DWORD WINAPI read_records(void *argument)
             size += end->wire->size;
             end->wire->size = 0;
         }
+        written = end->wire->written;
         ReleaseSRWLockExclusive(&end->wire->lock);
         buffers[0].cbBuffer = (ULONG)size;
-        status = sspi->DecryptMessage(end->context, &desc, 0, NULL);
+        status = sspi->DecryptMessage(&end->side->context, &desc, 0, NULL);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
         {
-            Sleep(1);
+            if (read < written) Sleep(1);
             continue;
         }
+        /* A new key of TLS 1.3, every four million records: nothing is left to be read for the step. */
+        if (status == SEC_I_RENEGOTIATE) status = side_step(end->side, NULL);
         note(!status, "DecryptMessage", status);
         if (status) break;
         for (i = 0; i < 4; i++)
@@ -152,6 +164,7 @@ static DWORD WINAPI read_records(void *argument)
                      data[RECORD_SIZE - 1] == (BYTE)read,
                  "a record out of order", (SECURITY_STATUS)read);
             read++;
+            InterlockedIncrement(&delivered);
         }
         memmove(memory, memory + size - left, left);
         size = left;
@@ -160,34 +173,57 @@ static DWORD WINAPI read_records(void *argument)
     return 0;
 }
 
-/* Tickets are read before: a handshake step holds both directions. */
+/* Both sides of a connection, written and read by four threads. Tickets are read before: a handshake step
+ * holds both directions. */
+struct both_ways
+{
+    struct side *client, *server;
+    struct wire *wires;
+    struct end ends[4];
+    HANDLE threads[4];
+};
+
+static void both_ways_begin(struct both_ways *both, DWORD protocols)
+{
+    unsigned i;
+
+    both->client = side_client(protocols, NULL, 0);
+    both->server = side_server(protocols, 0);
+    both->wires = calloc(2, sizeof(*both->wires));
+    both->wires[0].written = both->wires[1].written = ~0u;
+    side_shake(both->client, both->server);
+    ok_status(both->client->status, SEC_E_OK);
+    for (i = 0; i < 4; i++)
+        both->ends[i] = (struct end){ i == 0 || i == 3 ? both->client : both->server, &both->wires[i >= 2] };
+    for (i = 0; i < 4; i++)
+        both->threads[i] =
+            CreateThread(NULL, 0, i % 2 ? read_records : write_records, &both->ends[i], 0, NULL);
+}
+
+static void both_ways_end(struct both_ways *both)
+{
+    join(both->threads, 4);
+    free(both->wires);
+    side_end(both->client);
+    side_end(both->server);
+}
+
 static void test_both_directions_of_one_context_at_once(void)
 {
     static const DWORD protocols[] = { TLS13, TLS12 };
+    struct both_ways both;
     unsigned i;
 
     open_certificate();
+    records_max = RECORD_COUNT;
+    stop = FALSE;
     for (i = 0; i < ARRAY_SIZE(protocols); i++)
     {
-        struct side *client = side_client(protocols[i], NULL, 0), *server = side_server(protocols[i], 0);
-        struct wire *wires = calloc(2, sizeof(*wires));
-        struct end ends[4] = { { &client->context, &wires[0] },
-                               { &server->context, &wires[0] },
-                               { &server->context, &wires[1] },
-                               { &client->context, &wires[1] } };
-        HANDLE threads[4];
-        unsigned j;
-
-        side_shake(client, server);
-        ok_status(client->status, SEC_E_OK);
-        wrong = 0;
-        for (j = 0; j < 4; j++)
-            threads[j] = CreateThread(NULL, 0, j % 2 ? read_records : write_records, &ends[j], 0, NULL);
-        join(threads, 4);
+        wrong = delivered = 0;
+        both_ways_begin(&both, protocols[i]);
+        both_ways_end(&both);
         ok(!wrong, "%ld things went wrong\n", wrong);
-        free(wires);
-        side_end(client);
-        side_end(server);
+        ok(delivered == 2 * RECORD_COUNT, "%ld records\n", delivered);
     }
 }
 
@@ -270,6 +306,33 @@ static void test_64_threads_share_credentials(void)
     join(threads, THREADS);
     ok(!wrong, "%ld things went wrong\n", wrong);
     ok(done == THREADS * 8, "%ld connections\n", done);
+    sspi->FreeCredentialsHandle(&client_credentials);
+    sspi->FreeCredentialsHandle(&server_credentials);
+}
+
+static DWORD WINAPI connect_and_end(void *argument)
+{
+    rounds = 1;
+    return connect_again_and_again(argument);
+}
+
+/* GnuTLS has random numbers of its own for each thread. */
+static void test_a_thread_that_ends_leaves_nothing(void)
+{
+    unsigned i, before = 0, after;
+    HANDLE thread;
+
+    open_certificate();
+    ok(share_credentials(TLS13), "no credentials\n");
+    for (i = 0; i < 120; i++)
+    {
+        if (i == 20) heap_in_use(&before); /* the first ones settle the heap */
+        run_threads(&thread, 1, connect_and_end, NULL);
+        join(&thread, 1);
+    }
+    heap_in_use(&after);
+    ok(!wrong, "%ld things went wrong\n", wrong);
+    ok(after < before + 50, "%u blocks became %u\n", before, after);
     sspi->FreeCredentialsHandle(&client_credentials);
     sspi->FreeCredentialsHandle(&server_credentials);
 }
@@ -624,6 +687,222 @@ static void test_data_without_end(void)
     side_end(server);
 }
 
+/* --- 64 threads for long -------------------------------------------------------------------------------- */
+
+#define PAIRS 4 /* connections of which each side is written and read at the same time: four threads each */
+
+static struct
+{
+    CredHandle client, server;
+} shared[3]; /* TLS 1.2, TLS 1.3, both */
+static struct both_ways pairs[PAIRS];
+static volatile LONG connections, given_up, queries, messages;
+static BOOL(WINAPI *empty_cache)(const char *name, DWORD flags);
+
+static unsigned dice(ULONG *state, unsigned sides)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return (*state >> 3) % sides;
+}
+
+/* What both sides answer, and where in the answer there is memory to be freed. */
+static void query_something(const CtxtHandle *context, ULONG *state)
+{
+    static const struct
+    {
+        ULONG id;
+        size_t memory[2]; /* offset + 1 */
+    } attributes[] = {
+        { SECPKG_ATTR_STREAM_SIZES, { 0 } },
+        { SECPKG_ATTR_CONNECTION_INFO, { 0 } },
+        { SECPKG_ATTR_CIPHER_INFO, { 0 } },
+        { SECPKG_ATTR_SESSION_INFO, { 0 } },
+        { SECPKG_ATTR_LIFESPAN, { 0 } },
+        { SECPKG_ATTR_UNIQUE_BINDINGS, { offsetof(SecPkgContext_Bindings, Bindings) + 1 } },
+        { SECPKG_ATTR_KEY_INFO,
+          { offsetof(SecPkgContext_KeyInfoW, sSignatureAlgorithmName) + 1,
+            offsetof(SecPkgContext_KeyInfoW, sEncryptAlgorithmName) + 1 } },
+        { SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS,
+          { offsetof(SecPkgContext_NegotiatedTlsExtensions, Extensions) + 1 } },
+    };
+    unsigned which = dice(state, ARRAY_SIZE(attributes)), i;
+    BYTE answer[sizeof(SecPkgContext_CipherInfo)] = { 0 }; /* none is larger */
+    SECURITY_STATUS status =
+        sspi->QueryContextAttributesW((CtxtHandle *)context, attributes[which].id, answer);
+
+    note(!status, "a query", status);
+    for (i = 0; !status && i < 2 && attributes[which].memory[i]; i++)
+    {
+        void *memory;
+
+        memcpy(&memory, answer + attributes[which].memory[i] - 1, sizeof(memory));
+        sspi->FreeContextBuffer(memory);
+    }
+    InterlockedIncrement(&queries);
+}
+
+static void send_and_read(struct side *from, struct side *to, ULONG *state)
+{
+    SECURITY_STATUS status;
+    char text[600];
+    unsigned size = 1 + dice(state, sizeof(text) - 1);
+
+    memset(text, 'a' + dice(state, 26), size);
+    text[size - 1] = 0;
+    status = side_seal(from, text, to);
+    note(!status, "EncryptMessage", status);
+    note(side_reads(to, text), "what was sent", status);
+    InterlockedIncrement(&messages);
+}
+
+static void delete_side(struct side *side, ULONG *state)
+{
+    SECURITY_STATUS status;
+
+    if (!side->has_context) return;
+    if (!dice(state, 3))
+    {
+        DWORD order = SCHANNEL_SHUTDOWN;
+        SecBuffer buffer = { sizeof(order), SECBUFFER_TOKEN, &order };
+        SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
+
+        sspi->ApplyControlToken(&side->context, &desc);
+        if (dice(state, 2)) side_step(side, NULL);
+    }
+    status = sspi->DeleteSecurityContext(&side->context);
+    note(!status, "a delete", status);
+    status = sspi->DeleteSecurityContext(&side->context);
+    note(status == SEC_E_INVALID_HANDLE, "a second delete", status);
+}
+
+/* A connection with credentials that all threads use, what is done with it, and its end. */
+static void live_once(struct side *client, struct side *server, ULONG *state)
+{
+    unsigned kind = dice(state, ARRAY_SIZE(shared)), turns, actions,
+             patience = dice(state, 8) ? 6 : dice(state, 2);
+
+    memset(client, 0, sizeof(*client));
+    memset(server, 0, sizeof(*server));
+    client->credential = shared[kind].client;
+    server->credential = shared[dice(state, 2) ? kind : 2].server;
+    server->server = TRUE;
+    client->requirements = CLIENT_FLAGS;
+    server->requirements = SERVER_FLAGS | (dice(state, 2) ? ASC_REQ_SESSION_TICKET : 0);
+    side_step(client, server);
+    server->status = SEC_I_CONTINUE_NEEDED;
+    for (turns = 0; turns < patience && (side_wants_more(client) || side_wants_more(server)); turns++)
+    {
+        side_run(server, client);
+        side_run(client, server);
+    }
+    if (patience < 6)
+        InterlockedIncrement(&given_up);
+    else
+    {
+        note(client->status == SEC_E_OK && server->status == SEC_E_OK, "a handshake",
+             FAILED(client->status) ? client->status : server->status);
+        for (actions = dice(state, 20); actions && !wrong; actions--) switch (dice(state, 6))
+            {
+            case 0:
+                query_something(&client->context, state);
+                break;
+            case 1:
+                query_something(&server->context, state);
+                break;
+            case 2:
+                query_something(dice(state, 2) ? &pairs[dice(state, PAIRS)].client->context
+                                               : &pairs[dice(state, PAIRS)].server->context,
+                                state);
+                break;
+            case 3:
+                if (empty_cache && !dice(state, 50)) empty_cache(NULL, 0);
+                break;
+            case 4:
+                send_and_read(client, server, state);
+                break;
+            default:
+                send_and_read(server, client, state);
+            }
+        InterlockedIncrement(&connections);
+    }
+    if (dice(state, 2)) delete_side(client, state), client->has_context = FALSE;
+    delete_side(server, state);
+    delete_side(client, state);
+}
+
+static DWORD WINAPI live(void *argument)
+{
+    struct side *client = malloc(sizeof(*client)), *server = malloc(sizeof(*server));
+    ULONG state = (ULONG)(ULONG_PTR)argument * 2654435761u + GetTickCount() % 1000 + 1;
+
+    while (!stop && !wrong) live_once(client, server, &state);
+    free(client);
+    free(server);
+    return 0;
+}
+
+static unsigned soak_seconds;
+
+static void run_64_threads(DWORD milliseconds)
+{
+    HANDLE threads[THREADS - 4 * PAIRS];
+    unsigned i;
+
+    stop = FALSE;
+    for (i = 0; i < PAIRS; i++) both_ways_begin(&pairs[i], i % 2 ? TLS13 : TLS12);
+    for (i = 0; i < ARRAY_SIZE(threads); i++)
+        threads[i] = CreateThread(NULL, 0, live, (void *)(ULONG_PTR)(i + 1), 0, NULL);
+    Sleep(milliseconds);
+    stop = TRUE;
+    join(threads, ARRAY_SIZE(threads));
+    for (i = 0; i < PAIRS; i++) both_ways_end(&pairs[i]);
+}
+
+/* Ten times a tenth of it: between them, when no thread is there and the caches are empty, is what is in
+ * use. */
+static void test_64_threads_for_long(void)
+{
+    static const DWORD protocols[ARRAY_SIZE(shared)] = { TLS12, TLS13, 0 };
+    struct use before = { 0 };
+    DWORD since = GetTickCount();
+    unsigned i;
+
+    open_certificate();
+    empty_cache = (void *)GetProcAddress(GetModuleHandleA("schannel.dll"), "SslEmptyCacheA");
+    records_max = ~0u - 1;
+    wrong = delivered = 0;
+    for (i = 0; i < ARRAY_SIZE(shared); i++)
+    {
+        ok(share_credentials(protocols[i]), "no credentials\n");
+        shared[i].client = client_credentials;
+        shared[i].server = server_credentials;
+    }
+    for (i = 0; i < 10 && !wrong; i++)
+    {
+        struct use use;
+
+        run_64_threads(soak_seconds * 100);
+        if (empty_cache) empty_cache(NULL, 0);
+        use = current_use();
+        if (i == 1) before = use; /* the first one settles the heap */
+        print_use("64 threads", connections, "connections", use, since);
+    }
+    printf(
+        "SOAK 64 threads: %ld handshakes, %ld given up, %ld queries, %ld messages; %ld MiB by contexts that "
+        "were written and read at once\n",
+        connections, given_up, queries, messages, delivered / (1048576 / RECORD_SIZE));
+    ok(!wrong, "%ld things went wrong\n", wrong);
+    ok(connections && given_up && queries && messages && delivered, "something was never done\n");
+    judge_use(before, current_use());
+    for (i = 0; i < ARRAY_SIZE(shared); i++)
+    {
+        sspi->FreeCredentialsHandle(&shared[i].client);
+        sspi->FreeCredentialsHandle(&shared[i].server);
+    }
+}
+
 START_TEST(sspi_threads)
 {
     char **arguments;
@@ -632,16 +911,19 @@ START_TEST(sspi_threads)
     if (count >= 3 && !strcmp(arguments[2], "load-use-and-free")) load_use_and_free();
     if (!sspi_open()) return;
     if (count >= 3 && !strcmp(arguments[2], "end-while-busy")) end_while_busy();
-    if (count >= 5 && !strcmp(arguments[2], "soak"))
+    if (count >= 6 && !strcmp(arguments[2], "soak"))
     {
         soak_handshakes = strtoull(arguments[3], NULL, 10);
         soak_mebibytes = strtoull(arguments[4], NULL, 10);
+        soak_seconds = (unsigned)atoi(arguments[5]);
+        RUN(test_64_threads_for_long);
         RUN(test_handshakes_without_end);
         RUN(test_data_without_end);
         return;
     }
     RUN(test_both_directions_of_one_context_at_once);
     RUN(test_64_threads_share_credentials);
+    RUN(test_a_thread_that_ends_leaves_nothing);
     RUN(test_a_context_deleted_under_calls);
     RUN(test_a_credential_freed_under_its_contexts);
     RUN(test_a_process_ends_while_threads_are_inside);
