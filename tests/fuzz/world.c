@@ -312,6 +312,11 @@ FARPROC WINAPI GetProcAddress(HMODULE module, const char *name)
     return NULL;
 }
 
+/* Here a thread that ends cleans up by itself. */
+void glwthread_tls_process_destructors(void)
+{
+}
+
 /* --- files: for SSLKEYLOGFILE only: the environment is ours -----------------------------------------------
  */
 
