@@ -566,7 +566,8 @@ static void test_the_library_goes_away_after_use(void)
 
 struct use
 {
-    SIZE_T memory;
+    SIZE_T memory, heap;
+    unsigned blocks; /* of the heap */
     DWORD handles;
 };
 
@@ -578,6 +579,7 @@ static struct use current_use(void)
     GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters));
     use.memory = counters.PagefileUsage;
     use.handles = handles_in_use();
+    use.heap = heap_in_use(&use.blocks);
     return use;
 }
 
@@ -586,16 +588,17 @@ static void print_use(const char *what, unsigned long long count, const char *un
 {
     double seconds = (GetTickCount() - since) / 1000.0;
 
-    printf("SOAK %s: %llu %s in %.0f s, %lu KiB, %lu handles\n", what, count, unit, seconds,
-           (unsigned long)(use.memory / 1024), use.handles);
+    printf("SOAK %s: %llu %s in %.0f s, %lu KiB, %lu KiB of them in %u blocks, %lu handles\n", what, count,
+           unit, seconds, (unsigned long)(use.memory / 1024), (unsigned long)(use.heap / 1024), use.blocks,
+           use.handles);
     fflush(stdout);
 }
 
 /* Windows and their drawing are nothing the DLL has: it imports no DLL for them (tests/run.py,
  * check_imports). Flat: what there was after the first tenth, and a little for a heap that settles. */
-static void judge_use(struct use before, struct use after)
+static void judge_use(struct use before, struct use after, unsigned mebibytes)
 {
-    ok(after.memory <= before.memory + 4 * 1024 * 1024, "%lu KiB became %lu\n",
+    ok(after.memory <= before.memory + mebibytes * 1024 * 1024, "%lu KiB became %lu\n",
        (unsigned long)(before.memory / 1024), (unsigned long)(after.memory / 1024));
     ok(after.handles <= before.handles, "%lu handles became %lu\n", before.handles, after.handles);
 }
@@ -619,7 +622,7 @@ static void test_handshakes_without_end(void)
         print_use("handshakes", i + 1, "handshakes", current_use(), since);
     }
     ok(!wrong, "%ld things went wrong\n", wrong);
-    judge_use(before, current_use());
+    judge_use(before, current_use(), 4);
     sspi->FreeCredentialsHandle(&client_credentials);
     sspi->FreeCredentialsHandle(&server_credentials);
     free(client);
@@ -682,7 +685,7 @@ static void test_data_without_end(void)
         print_use("data", (i + 1) / 64, "MiB", current_use(), since);
     }
     ok_status(status, SEC_E_OK);
-    judge_use(before, current_use());
+    judge_use(before, current_use(), 4);
     side_end(client);
     side_end(server);
 }
@@ -861,7 +864,8 @@ static void run_64_threads(DWORD milliseconds)
 }
 
 /* Ten times a tenth of it: between them, when no thread is there and the caches are empty, is what is in
- * use. */
+ * use. Wine 10's heap has blocks in store for each of 32 groups of threads and each size, and that takes its
+ * time to settle; Wine 8's has not. */
 static void test_64_threads_for_long(void)
 {
     static const DWORD protocols[ARRAY_SIZE(shared)] = { TLS12, TLS13, 0 };
@@ -886,7 +890,7 @@ static void test_64_threads_for_long(void)
         run_64_threads(soak_seconds * 100);
         if (empty_cache) empty_cache(NULL, 0);
         use = current_use();
-        if (i == 1) before = use; /* the first one settles the heap */
+        if (i == 4) before = use;
         print_use("64 threads", connections, "connections", use, since);
     }
     printf(
@@ -895,7 +899,7 @@ static void test_64_threads_for_long(void)
         connections, given_up, queries, messages, delivered / (1048576 / RECORD_SIZE));
     ok(!wrong, "%ld things went wrong\n", wrong);
     ok(connections && given_up && queries && messages && delivered, "something was never done\n");
-    judge_use(before, current_use());
+    judge_use(before, current_use(), 16);
     for (i = 0; i < ARRAY_SIZE(shared); i++)
     {
         sspi->FreeCredentialsHandle(&shared[i].client);
