@@ -1,5 +1,5 @@
 # schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make bogo, make check-all, make bench, make demo,
-# make dist, make fuzz, make faults, make soak, make lint, make format, make debug T=room.
+# make dist, make fuzz, make faults, make threads, make soak, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
@@ -7,6 +7,7 @@
 #   T=name                        only this test (make check, make winetest, make programs, make debug)
 #   T=seconds                     of each target (make fuzz)
 #   STRIDE=7                      every seventh failure (make faults)
+#   TURNS=1000                    of each thread (make threads)
 #   SOAK=0.001                    that part of it (make soak)
 #   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
 
@@ -26,7 +27,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop programs bogo fuzz faults soak bench demo dist lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs bogo fuzz faults threads soak bench demo dist lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -302,6 +303,11 @@ STRIDE ?= 1
 faults: build/fuzz/native-faults build/fuzz/native-secrets build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
 	@tests/faults/run.sh $(STRIDE)
 
+# ThreadSanitizer watches the DLL's own code and GnuTLS, natively.
+TURNS ?= 200
+threads: build/threads/native-threads
+	@tests/fuzz/threads.sh $(TURNS)
+
 # A million handshakes and a TiB of data, or SOAK=0.001 of them.
 SOAK ?= 1
 soak: build/.host-test all $(foreach arch,$(ARCHES),build/$(arch)/tests/sspi_threads.exe)
@@ -350,4 +356,4 @@ lint: compile_commands.json
 	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh tools/*.verb .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/dist
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/threads build/dist

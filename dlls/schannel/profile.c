@@ -49,7 +49,7 @@ static void introduce(void)
          wine_version ? "Wine " : "Windows", wine_version ? wine_version() : "");
 }
 
-static volatile LONG library_is_open;
+static LONG library_is_open;
 
 static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
 {
@@ -82,7 +82,7 @@ void glwthread_tls_process_destructors(void);
 
 void profile_library_end_thread(void)
 {
-    if (library_is_open) glwthread_tls_process_destructors();
+    if (__atomic_load_n(&library_is_open, __ATOMIC_ACQUIRE)) glwthread_tls_process_destructors();
 }
 
 /* --- birth and death ------------------------------------------------------------------------------------ */

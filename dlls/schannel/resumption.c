@@ -338,7 +338,8 @@ void resumption_empty(struct span name)
     uint8_t hash[RESUMPTION_NAME_SIZE];
     struct span prefix = { hash, 0 };
 
-    if (!client_sessions.count && !server_sessions.count) return; /* GnuTLS may not even be set up */
+    /* GnuTLS may not even be set up. */
+    if (cache_is_empty(&client_sessions) && cache_is_empty(&server_sessions)) return;
     if (name.size)
     {
         if (!hash_name(name, hash)) return;

@@ -26,7 +26,7 @@ build/fuzz/version.h: Makefile build/fuzz/.deps
 	@printf '#define PRODUCT_VERSION "%s"\n#define GNUTLS_VERSION "%s"\n' '$(PRODUCT_VERSION)' \
 	    "$$(PKG_CONFIG_LIBDIR=build/deps/fuzz/lib/pkgconfig pkg-config --modversion gnutls)" >$@
 
-build/fuzz/rooms/product.o: build/fuzz/version.h
+build/fuzz/rooms/product.o build/threads/rooms/product.o: build/fuzz/version.h
 
 build/fuzz/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
 	@mkdir -p $(@D)
@@ -54,6 +54,30 @@ build/fuzz/native-faults: build/fuzz/faults/stubs.s build/fuzz/faults.o $(FUZZ_C
 	@echo "  LINK    $@"
 	@$(FUZZ_CC) -g -DFAULTS_LIST='"stubs.h"' -Ibuild/fuzz/faults $(FUZZ_WATCH) -o $@ build/fuzz/faults/stubs.s tests/faults/due.c \
 	    build/fuzz/faults.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/faults/%) $(FUZZ_LIBS)
+
+# The same rooms once more, with ThreadSanitizer in them and in GnuTLS.
+THREAD_LIBS = build/deps/fuzz/thread/lib/libgnutls.a $(filter-out %/libgnutls.a,$(FUZZ_LIBS))
+
+build/threads/.deps: build/fuzz/.deps
+	@mkdir -p build/threads
+	deps/native.sh build/deps/tarballs build/deps/fuzz thread
+	@touch $@
+
+build/threads/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/threads/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      threads $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=thread -isystem build/deps/fuzz/thread/include $(FUZZ_HEADERS) -c -o $@ $<
+
+build/threads/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk | build/threads/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      threads $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=thread -isystem build/deps/fuzz/thread/include $(FUZZ_HEADERS) -c -o $@ $<
+
+build/threads/native-threads: build/threads/threads.o $(FUZZ_COMMON:%=build/threads/%) $(FUZZ_ROOMS:%=build/threads/rooms/%)
+	@echo "  LINK    $@"
+	@$(FUZZ_CC) -g -fsanitize=thread -o $@ $^ $(THREAD_LIBS)
+
+-include $(wildcard build/threads/*.d build/threads/rooms/*.d)
 
 # What is freed, looked at before it is.
 build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
