@@ -271,7 +271,7 @@ static void write_all(struct end *end)
     {
         BOOL fits = FALSE;
 
-        MUST(!side_write(end->side, RECORD));
+        MUST(!side_write(end->side, 0) && !side_write(end->side, RECORD));
         while (!fits)
         {
             pthread_mutex_lock(&end->pipe->mutex);
