@@ -297,10 +297,11 @@ FUZZ ?= 60
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) build/.host-test all build/x86_64/tests/fuzz_door.exe
 	@tests/fuzz/run.sh $(or $(T),$(FUZZ)) $(FUZZ_TARGETS)
 
-# Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys.
+# Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys, and
+# valgrind watches what decides by them.
 # STRIDE=7: every seventh failure.
 STRIDE ?= 1
-faults: build/fuzz/native-faults build/fuzz/native-secrets build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
+faults: build/fuzz/native-faults build/fuzz/native-secrets build/fuzz/native-constant build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
 	@tests/faults/run.sh $(STRIDE)
 
 # ThreadSanitizer watches the DLL's own code and GnuTLS, natively.

@@ -88,3 +88,9 @@ build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(
 build/x86_64/tests/fuzz_door.exe: $(addprefix tests/fuzz/,wine.c door.c sides.c input.c common.h sides.h) build/x86_64/tests/door.o
 	@echo "  CC      x86_64 $<"
 	@x86_64-w64-mingw32-gcc $(x86_64_TEST_FLAGS) -Itests/fuzz -w -MF $@.d -o $@ $(filter %.c %.o,$^) -lcrypt32 -ladvapi32 -lws2_32 -static-libgcc
+
+# The direct record path alone, compiled as the DLL is, for valgrind to watch: no sanitizer, GnuTLS's two functions are the test's.
+build/fuzz/native-constant: $(addprefix dlls/schannel/,protection.c suites.c protection.h suites.h session.h) tests/fuzz/constant.c tests/fuzz/fuzz.mk | build/fuzz/.deps
+	@echo "  CC      fuzz $@"
+	@gcc $(FUZZ_FLAGS) -O2 -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -MF $@.d -Wl,--wrap=gcry_cipher_checktag -o $@ \
+	    $(filter %.c,$^) -lgcrypt -lgpg-error

@@ -116,12 +116,23 @@ static void remember_record_keys(const char *name, const struct side *side)
     context_release(context);
 }
 
+/* Numbers lie in memory as they are written, and as GMP has them. */
+static void remember_number(const char *name, const uint8_t *bytes)
+{
+    uint8_t reversed[32];
+    unsigned i;
+
+    for (i = 0; i < 32; i++) reversed[i] = bytes[31 - i];
+    remember(name, bytes, 32);
+    remember(name, reversed, 32);
+}
+
 static void remember_private_keys(void)
 {
     /* The private number of P-256 stands at a fixed place of its PKCS #8, and of the RSA key a part of its
      * primes. */
-    remember("the ECDSA key", materials[0].key_der.data + 36, 32);
-    remember("the RSA key", materials[1].key_der.data + 330, 32);
+    remember_number("the ECDSA key", materials[0].key_der.data + 36);
+    remember_number("the RSA key", materials[1].key_der.data + 330);
 }
 
 static unsigned look(const char *what)
