@@ -173,10 +173,13 @@ build/$(1)/tests/%.o: tests/%.c Makefile build/include/wine/test.h | build/$(1)/
 	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -c -o $$@ $$<
 
 # Named, so that make chooses the rule below whether they are there yet or not.
-build/$(1)/tests/door.o build/$(1)/tests/sides.o build/$(1)/tests/pair.o:
+build/$(1)/tests/door.o build/$(1)/tests/sides.o build/$(1)/tests/pair.o build/$(1)/tests/stranger.o:
+
+# These two meet a stranger as well: a GnuTLS of the test's own.
+build/$(1)/tests/sspi_attacks.exe build/$(1)/tests/sspi_dtls.exe: build/$(1)/tests/stranger.o
 
 build/$(1)/tests/sspi_%.exe: build/$(1)/tests/sspi_%.o build/$(1)/tests/door.o build/$(1)/tests/sides.o
-	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$(if $$(filter %/stranger.o,$$^),$$($(1)_LIBS)) -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
 
 # Not ours to warn about.
 build/$(1)/tests/wine_schannel.exe: build/wine/main.c build/include/wine/test.h Makefile | build/$(1)/.deps
@@ -256,7 +259,7 @@ build/x86_64/faults/door_faults.exe: tests/faults/door_faults.c build/x86_64/tes
 
 # --- what people run -----------------------------------------------------------------------------------------------
 
-TESTS    = $(filter-out pair door sides,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
+TESTS    = $(filter-out pair door sides stranger,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
 TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe) build/$(arch)/tests/wine_schannel.exe)
 
 # T=name: only tests with that in their name.
