@@ -171,13 +171,11 @@ static BOOL peer_key_is_within(const struct session *session)
     unsigned count = 0, bits = 0;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
     gnutls_pcert_st leaf;
-    int algorithm;
 
     if (gnutls_kx_get(session->tls) != GNUTLS_KX_RSA) return TRUE;
     if (!peers || gnutls_pcert_import_x509_raw(&leaf, peers, GNUTLS_X509_FMT_DER, 0) < 0) return FALSE;
-    algorithm = gnutls_pubkey_get_pk_algorithm(leaf.pubkey, &bits);
+    gnutls_pubkey_get_pk_algorithm(leaf.pubkey, &bits);
     gnutls_pcert_deinit(&leaf);
-    if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS) return TRUE;
     if (bits >= limits->rsa_min && (!limits->rsa_max || bits <= limits->rsa_max)) return TRUE;
     WARN("the server's RSA key has %u bits, allowed are %lu to %lu\n", bits, (unsigned long)limits->rsa_min,
          (unsigned long)limits->rsa_max);

@@ -38,6 +38,8 @@ build/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
 	@echo "  CC      fuzz $<"
 	@$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_WATCH) -fsanitize=fuzzer-no-link -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -c -o $@ $<
 
+$(addprefix build/fuzz/,chain door flight hello): build/fuzz/initialize.o
+
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/%.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
 	@echo "  LINK    $@"
 	@$(FUZZ_CC) $(FUZZ_WATCH) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
