@@ -708,6 +708,21 @@ def check_the_log_has_one_line_a_call(wine):
         report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: +schannel shows one line a call", output if not good else "")
 
 
+@check
+def check_nothing_secret_is_logged(wine):
+    """All there is of logs, GnuTLS's own at a level at which it prints keys: none of the keys that SSLKEYLOGFILE knows, and nothing of the data."""
+    keys = WORK / "logged.keys"
+    for arch in wine.arches:
+        keys.unlink(missing_ok=True)
+        code, output = client(wine, arch, "--quiet", f"https://localhost:{ports['PEER_NGINX']}/?nobody-else-knows", WINEDEBUG="-all,+schannel,+schannel_tls,+schannel_event",
+                              SCHANNEL_LOG_LEVEL="debug", GNUTLS_DEBUG_LEVEL="99", SSLKEYLOGFILE=str(keys))
+        secrets = {line.split()[2] for line in keys.read_text().splitlines() if len(line.split()) == 3}
+        digits = re.sub("[^0-9a-f]", "", output.lower())
+        found = [secret for secret in secrets if secret in digits or secret[:32] in digits]
+        good = code == 0 and len(secrets) >= 4 and "schannel_tls:" in output and "EncryptMessage" in output and not found and "nobody-else-knows" not in output
+        report("PASS" if good else "FAIL", f"Wine {wine.version} {arch}: nothing secret is logged", f"{code}, {len(secrets)} secrets, found {found}: {output[-1500:]}" if not good else "")
+
+
 OUR_LINES = re.compile(r"^(?:error|warn|info|debug): +schannel: (.*)$", re.M)
 
 
