@@ -194,6 +194,25 @@ static void exchange(struct side *client, struct side *server)
     MUST(client->read == 2000 && server->read == 100);
 }
 
+static void open_owner(struct side *side, unsigned kind, BOOL of_server)
+{
+    struct manner manner = { kinds[kind].protocols, of_server ? 0 : SCH_CRED_NO_DEFAULT_CREDS,
+                             of_server ? kinds[kind].server_requirements : kinds[kind].client_requirements,
+                             of_server ? kinds[kind].server_materials : kinds[kind].client_materials };
+
+    MUST(side_open(side, of_server, &manner));
+}
+
+/* New keys for tickets, while others give and take some. */
+static void change_ticket_keys(const struct side *server, uint32_t *state)
+{
+    struct session_ticket_key key = { .id = { (BYTE)dice(state, 4) }, .material_size = 32 };
+    struct session_ticket_keys keys = { 1, &key };
+
+    MUST(!sspi->SetCredentialsAttributesW((CredHandle *)&server->credential, SECPKG_ATTR_SESSION_TICKET_KEYS,
+                                          &keys, sizeof(keys)));
+}
+
 static void *connect_again_and_again(void *argument)
 {
     struct side *client = malloc(sizeof(*client)), *server = malloc(sizeof(*server));
@@ -203,9 +222,14 @@ static void *connect_again_and_again(void *argument)
     for (i = 0; i < rounds; i++)
     {
         unsigned kind = dice(&state, ARRAY_SIZE(kinds));
+        BOOL own = !dice(&state, 6); /* a credential that comes and goes */
 
-        begin(client, &owners[kind][0]);
+        if (own)
+            open_owner(client, kind, FALSE);
+        else
+            begin(client, &owners[kind][0]);
         begin(server, &owners[kind][1]);
+        if (!dice(&state, 6)) change_ticket_keys(server, &state);
         side_shake(client, server);
         MUST(!client->status && !server->status);
         exchange(client, server);
@@ -214,6 +238,7 @@ static void *connect_again_and_again(void *argument)
         if (!dice(&state, 10)) ssl_empty_cache_w(NULL, 0);
         finish(server);
         finish(client);
+        if (own) MUST(!sspi->FreeCredentialsHandle(&client->credential));
     }
     free(client);
     free(server);
@@ -226,14 +251,7 @@ static void test_credentials_that_all_use(void)
     unsigned i, j;
 
     for (i = 0; i < ARRAY_SIZE(kinds); i++)
-        for (j = 0; j < 2; j++)
-        {
-            struct manner manner = { kinds[i].protocols, j ? 0 : SCH_CRED_NO_DEFAULT_CREDS,
-                                     j ? kinds[i].server_requirements : kinds[i].client_requirements,
-                                     j ? kinds[i].server_materials : kinds[i].client_materials };
-
-            MUST(side_open(&owners[i][j], j, &manner));
-        }
+        for (j = 0; j < 2; j++) open_owner(&owners[i][j], i, (BOOL)j);
     for (i = 0; i < THREADS; i++) seeds[i] = 4711 + i * 2654435761u;
     run(THREADS, connect_again_and_again, seeds, sizeof(*seeds));
     printf("PASS %u threads, %u connections each, six credentials of both sides\n", THREADS, rounds);
