@@ -468,7 +468,7 @@ static void test_triple_handshake_ends_at_the_third(void)
         struct stranger *peer = meet(FALSE, MODERN);
         int error = 0;
 
-        if (another) stranger_change_certificate(peer);
+        if (another) stranger_change_certificate(peer, 1);
         ok(!gnutls_rehandshake(peer->tls), "it cannot ask\n");
         hand_over(peer, client);
         ok_status(decrypt(client), SEC_I_RENEGOTIATE);
@@ -688,6 +688,27 @@ static void test_sessions_are_not_mixed_up_between_credentials(void)
     }
 }
 
+/* --- lists without end --------------------------------------------------------------------------------- */
+
+/* Of a hundred certificates those that are looked at are few. */
+static void test_a_list_of_certificates_is_bounded(void)
+{
+    SecPkgContext_Certificates certificates = { 0 };
+    struct stranger *peer = stranger_open(GNUTLS_SERVER, MODERN);
+    SECURITY_STATUS status;
+
+    stranger_change_certificate(peer, 100);
+    client = side_client(TLS12, NULL, 0);
+    talk(client, peer);
+    ok_status(client->status, SEC_E_OK);
+    status = sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERTIFICATES, &certificates);
+    ok_status(status, SEC_E_OK);
+    ok(certificates.cCertificates == 32, "%lu certificates\n", certificates.cCertificates);
+    if (!status) sspi->FreeContextBuffer(certificates.pbCertificateChain);
+    stranger_close(peer);
+    side_end(client);
+}
+
 /* --- memory of strangers -------------------------------------------------------------------------------- */
 
 #define STRANGERS 50
@@ -766,5 +787,6 @@ START_TEST(sspi_attacks)
     RUN(test_robot_gets_one_answer);
     RUN(test_truncation_is_no_close);
     RUN(test_sessions_are_not_mixed_up_between_credentials);
+    RUN(test_a_list_of_certificates_is_bounded);
     RUN(test_the_memory_of_a_stranger_is_bounded);
 }

@@ -14,6 +14,8 @@ ssize_t _gnutls_send_tlen_int(gnutls_session_t session, unsigned type, int messa
 #define EPOCH_WRITE_CURRENT 70001
 #define FLUSH               1
 
+#define COPIES_MAX          100
+
 static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
 {
     struct stranger *stranger = pointer;
@@ -47,12 +49,13 @@ static int has_input(gnutls_transport_ptr_t pointer, unsigned ms)
     return ((struct stranger *)pointer)->in_size != 0;
 }
 
-void stranger_change_certificate(struct stranger *stranger)
+void stranger_change_certificate(struct stranger *stranger, unsigned copies)
 {
     static unsigned char serial = 1;
     gnutls_certificate_credentials_t credentials;
     gnutls_x509_privkey_t key;
-    gnutls_x509_crt_t crt;
+    gnutls_x509_crt_t crt, list[COPIES_MAX];
+    unsigned i;
 
     serial++;
     gnutls_certificate_allocate_credentials(&credentials);
@@ -66,7 +69,8 @@ void stranger_change_certificate(struct stranger *stranger)
     gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
     gnutls_x509_crt_set_key(crt, key);
     gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
-    gnutls_certificate_set_x509_key(credentials, &crt, 1, key);
+    for (i = 0; i < copies && i < COPIES_MAX; i++) list[i] = crt;
+    gnutls_certificate_set_x509_key(credentials, list, (int)i, key);
     gnutls_x509_crt_deinit(crt);
     gnutls_x509_privkey_deinit(key);
     gnutls_credentials_set(stranger->tls, GNUTLS_CRD_CERTIFICATE, credentials);
@@ -85,7 +89,7 @@ struct stranger *stranger_open(unsigned flags, const char *priority)
     gnutls_transport_set_push_function(stranger->tls, push);
     gnutls_transport_set_pull_function(stranger->tls, pull);
     gnutls_transport_set_pull_timeout_function(stranger->tls, has_input);
-    stranger_change_certificate(stranger);
+    stranger_change_certificate(stranger, 1);
     return stranger;
 }
 

@@ -23,8 +23,8 @@ struct stranger
 struct stranger *stranger_open(unsigned flags, const char *priority);
 void stranger_close(struct stranger *stranger);
 
-/* Another certificate for a server, from now on. */
-void stranger_change_certificate(struct stranger *stranger);
+/* Another certificate for a server, from now on, that often in its list. */
+void stranger_change_certificate(struct stranger *stranger, unsigned copies);
 
 void stranger_feed(struct stranger *stranger, const void *bytes, size_t size);
 
