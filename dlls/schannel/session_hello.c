@@ -124,8 +124,8 @@ static int add_extensions(struct session *session, struct span list)
     return 0;
 }
 
-/* A suite of TLS 1.3 is of no use before, and the others are of none then; AEAD, and SHA-2, began with TLS 1.2
- * (RFC 8446, 4.1.3; RFC 5246, A.5). */
+/* A suite of TLS 1.3 is of no use before, and the others are of none then; AEAD, and SHA-2, began with
+ * TLS 1.2 (RFC 8446, 4.1.3; RFC 5246, A.5). */
 static BOOL suite_fits(const struct hello *hello)
 {
     const struct suite *suite = suite_of_id((USHORT)hello->suite);
