@@ -1,5 +1,5 @@
 # schannel.dll for Wine: make, make check, make winetest, make interop, make programs, make bogo, make check-all, make bench, make demo,
-# make dist, make fuzz, make faults, make soak, make lint, make format, make debug T=room.
+# make dist, make fuzz, make faults, make threads, make soak, make lint, make format, make debug T=room.
 #
 #   ARCHES="x86_64 i686"          which DLLs
 #   DEPS_TARBALLS=folder          take the sources of GnuTLS and company from there, not from Debian
@@ -7,6 +7,7 @@
 #   T=name                        only this test (make check, make winetest, make programs, make debug)
 #   T=seconds                     of each target (make fuzz)
 #   STRIDE=7                      every seventh failure (make faults)
+#   TURNS=1000                    of each thread (make threads)
 #   SOAK=0.001                    that part of it (make soak)
 #   CFLAGS='-O0 -g3'              slow, clear steps in the debugger
 
@@ -26,7 +27,7 @@ ARCH_LDFLAGS_i686 = -Wl,--enable-stdcall-fixup
 SRCS    = $(wildcard dlls/schannel/*.c)
 HEADERS = $(wildcard dlls/schannel/*.h include/*.h tests/*.h tools/*.h)
 
-.PHONY: all deps deps-update check check-all winetest interop programs bogo fuzz faults soak bench demo dist lint format debug clean
+.PHONY: all deps deps-update check check-all winetest interop programs bogo fuzz faults threads soak bench demo dist lint format debug clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -173,10 +174,13 @@ build/$(1)/tests/%.o: tests/%.c Makefile build/include/wine/test.h | build/$(1)/
 	@$$($(1)_CC) $$($(1)_TEST_FLAGS) -c -o $$@ $$<
 
 # Named, so that make chooses the rule below whether they are there yet or not.
-build/$(1)/tests/door.o build/$(1)/tests/sides.o build/$(1)/tests/pair.o:
+build/$(1)/tests/door.o build/$(1)/tests/sides.o build/$(1)/tests/pair.o build/$(1)/tests/stranger.o:
+
+# These two meet a stranger as well: a GnuTLS of the test's own.
+build/$(1)/tests/sspi_attacks.exe build/$(1)/tests/sspi_dtls.exe: build/$(1)/tests/stranger.o
 
 build/$(1)/tests/sspi_%.exe: build/$(1)/tests/sspi_%.o build/$(1)/tests/door.o build/$(1)/tests/sides.o
-	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
+	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$(if $$(filter %/stranger.o,$$^),$$($(1)_LIBS)) -lcrypt32 -ladvapi32 -lncrypt -lws2_32 -static-libgcc
 
 # Not ours to warn about.
 build/$(1)/tests/wine_schannel.exe: build/wine/main.c build/include/wine/test.h Makefile | build/$(1)/.deps
@@ -259,7 +263,7 @@ build/x86_64/faults/door_faults.exe: tests/faults/door_faults.c build/x86_64/tes
 
 # --- what people run -----------------------------------------------------------------------------------------------
 
-TESTS    = $(filter-out pair door sides,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
+TESTS    = $(filter-out pair door sides stranger,$(patsubst tests/%.c,%,$(wildcard tests/*.c)))
 TEST_EXES = $(foreach arch,$(ARCHES),$(TESTS:%=build/$(arch)/tests/%.exe) build/$(arch)/tests/wine_schannel.exe)
 
 # T=name: only tests with that in their name.
@@ -300,11 +304,17 @@ FUZZ ?= 60
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) build/.host-test all build/x86_64/tests/fuzz_door.exe
 	@tests/fuzz/run.sh $(or $(T),$(FUZZ)) $(FUZZ_TARGETS)
 
-# Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys.
+# Everything that can fail does, natively (GnuTLS's memory included) and in Wine; what is freed is looked through for keys, and
+# valgrind watches what decides by them.
 # STRIDE=7: every seventh failure.
 STRIDE ?= 1
-faults: build/fuzz/native-faults build/fuzz/native-secrets build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
+faults: build/fuzz/native-faults build/fuzz/native-secrets build/fuzz/native-constant build/.host-test all build/x86_64/faults/schannel.dll build/x86_64/faults/door_faults.exe
 	@tests/faults/run.sh $(STRIDE)
+
+# ThreadSanitizer watches the DLL's own code and GnuTLS, natively.
+TURNS ?= 200
+threads: build/threads/native-threads
+	@tests/fuzz/threads.sh $(TURNS)
 
 # A million handshakes and a TiB of data, or SOAK=0.001 of them.
 SOAK ?= 1
@@ -354,4 +364,4 @@ lint: compile_commands.json
 	shellcheck deps/*.sh tests/*.sh tests/*/*.sh tools/*.sh tools/*.verb .ci/run
 
 clean:
-	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/dist
+	rm -rf $(ARCHES:%=build/%) build/check build/winetest build/demo build/programs build/bench build/fuzz build/threads build/dist

@@ -25,8 +25,8 @@ bench)
     packages="gnuplot-nox util-linux libgnutls28-dev libssl-dev"
     ;;
 fuzz)
-    commands="clang /usr/include/gcrypt.h"
-    packages="clang libgcrypt20-dev libclang-rt-dev mingw-w64-common"
+    commands="clang /usr/include/gcrypt.h valgrind"
+    packages="clang libgcrypt20-dev libclang-rt-dev mingw-w64-common valgrind"
     ;;
 bogo)
     commands="/usr/lib/go-1.19/bin/go /usr/share/gocode/src/golang.org/x/crypto/hkdf/hkdf.go"

@@ -94,7 +94,9 @@ static void test_removing(void)
     cache_remove(&cache, c);
     ok(!cache.count, "%u entries\n", cache.count);
     cache_put(&cache, a, a, later);
+    ok(!cache_is_empty(&cache), "nothing is left\n");
     cache_remove_all(&cache, all);
+    ok(cache_is_empty(&cache), "something is left\n");
     ok(!cache.count, "%u entries\n", cache.count);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include "sides.h"
+#include "stranger.h"
 #include <stdio.h>
 
 /* --- in the middle -------------------------------------------------------------------------------------- */
@@ -205,9 +206,7 @@ static void test_triple_handshake_and_renegotiation_prefix_are_shut_out(void)
     end();
 }
 
-/* --- oracles -------------------------------------------------------------------------------------------- */
-
-/* What a side says to a record that was changed. */
+/* What a side says to what has come. */
 static SECURITY_STATUS decrypt(struct side *side)
 {
     SecBuffer buffers[4] = { { (ULONG)side->size, SECBUFFER_DATA, side->in } };
@@ -215,6 +214,286 @@ static SECURITY_STATUS decrypt(struct side *side)
 
     return sspi->DecryptMessage(&side->context, &desc, 0, NULL);
 }
+
+/* --- a stranger in the middle --------------------------------------------------------------------------- */
+
+static struct side sink; /* what one of ours says to a stranger */
+
+static void hand_over(struct stranger *from, struct side *to)
+{
+    if (to->size + from->out_size <= sizeof(to->in))
+    {
+        memcpy(to->in + to->size, from->out, from->out_size);
+        to->size += from->out_size;
+    }
+    from->out_size = from->datagram_count = 0;
+}
+
+/* All that a side can do with what a stranger has said, and the other way round. */
+static void talk(struct side *side, struct stranger *stranger)
+{
+    unsigned turns;
+    int error = GNUTLS_E_AGAIN;
+
+    for (turns = 0; turns < 6; turns++)
+    {
+        sink.size = 0;
+        hand_over(stranger, side);
+        if (!side->server && !side->has_context) side_step(side, &sink);
+        side_run(side, &sink);
+        stranger_feed(stranger, sink.in, sink.size);
+        if (error == GNUTLS_E_AGAIN) error = stranger_handshake(stranger);
+    }
+}
+
+static struct stranger *meet(BOOL as_client, const char *priority)
+{
+    struct stranger *stranger = stranger_open(as_client ? GNUTLS_CLIENT : GNUTLS_SERVER, priority);
+
+    server = as_client ? side_server(TLS12, 0) : NULL;
+    client = as_client ? NULL : side_client(TLS12, NULL, 0);
+    if (server) server->status = SEC_I_CONTINUE_NEEDED;
+    (as_client ? server : client)->requirements |= ASC_REQ_EXTENDED_ERROR;
+    talk(as_client ? server : client, stranger);
+    ok_status((as_client ? server : client)->status, SEC_E_OK);
+    return stranger;
+}
+
+#define MODERN        "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+#define NO_INDICATION MODERN ":%DISABLE_SAFE_RENEGOTIATION"
+#define NO_EMS        MODERN ":%NO_SESSION_HASH"
+
+/* What the stranger hears: an alert, or nothing. */
+static unsigned alert_heard(struct stranger *stranger)
+{
+    BYTE byte;
+
+    stranger_feed(stranger, sink.in, sink.size);
+    return gnutls_record_recv(stranger->tls, &byte, 1) == GNUTLS_E_FATAL_ALERT_RECEIVED
+               ? (unsigned)gnutls_alert_get(stranger->tls)
+               : 0;
+}
+
+/*
+ * CVE-2009-3555. The attacker connects, says the beginning of a request, and lets the victim's handshake
+ * follow under the keys of that connection, as if it were its own renegotiation. The victim's ClientHello
+ * knows of no handshake before it, and so it is refused (RFC 5746, 3.7), whether the attacker's own knew the
+ * extension or not.
+ */
+static void test_renegotiation_prefix_ends_at_the_server(void)
+{
+    static const char *const attackers[] = { MODERN, NO_INDICATION };
+    unsigned i, own;
+
+    for (i = 0; i < ARRAY_SIZE(attackers); i++)
+        for (own = 0; own < 2 - i; own++) /* the twin renegotiates for itself */
+        {
+            struct stranger *attacker = meet(TRUE, attackers[i]);
+            struct side *victim = side_client(TLS12, NULL, 0), *wire = side_server(TLS12, 0);
+
+            ok(gnutls_record_send(attacker->tls, "GET /secret\r\nX: ", 16) == 16, "nothing was sent\n");
+            hand_over(attacker, server);
+            ok(side_reads(server, "GET /secret\r\nX: "), "the prefix was not read\n");
+            side_step(victim, wire);
+            if (own)
+                stranger_handshake(attacker);
+            else
+                ok(stranger_says(attacker, wire->in + 5, wire->size - 5), "it cannot be said\n");
+            hand_over(attacker, server);
+            ok_status(decrypt(server), SEC_I_RENEGOTIATE);
+            sink.size = 0;
+            side_step(server, &sink);
+            if (own)
+                ok_status(server->status, SEC_I_CONTINUE_NEEDED);
+            else
+            {
+                unsigned alert;
+
+                ok(FAILED(server->status), "attacker %u: %#lx\n", i, server->status);
+                alert = alert_heard(attacker);
+                ok(alert == GNUTLS_A_HANDSHAKE_FAILURE || alert == GNUTLS_A_NO_RENEGOTIATION,
+                   "attacker %u: alert %u\n", i, alert);
+            }
+            stranger_close(attacker);
+            side_end(victim);
+            side_end(wire);
+            side_end(server);
+        }
+}
+
+/* The same seen by the victim: the server's answer names a handshake that the victim has not made. */
+static void test_renegotiation_prefix_ends_at_the_client(void)
+{
+    static const BYTE indication[] = { 0xff, 0x01, 0x00, 0x01, 0x00 };
+    unsigned spliced;
+
+    for (spliced = 0; spliced < 2; spliced++)
+    {
+        BYTE *record, *at;
+
+        begin(TLS12, TLS12, NULL);
+        side_step(server, client);
+        record = client->in;
+        for (at = record; at + 5 <= record + client->size && memcmp(at, indication, 5); at++) continue;
+        ok(at < record + 200, "no renegotiation_info\n");
+        if (spliced)
+        {
+            BYTE *extensions = record + 5 + 4 + 2 + 32;
+
+            extensions += 1 + extensions[0] + 2 + 1;
+            memmove(at + 5 + 24, at + 5, (size_t)(record + client->size - at - 5));
+            memset(at + 5, 0x77, 24); /* verify_data of both sides */
+            at[3] += 24;
+            at[4] += 24;
+            extensions[1] += 24;
+            record[5 + 3] += 24; /* the message */
+            record[4] += 24;     /* the record */
+            ok(extensions[1] >= 24 && record[8] >= 24 && record[4] >= 24,
+               "a size does not fit into its byte\n");
+            client->size += 24;
+        }
+        side_step(client, server);
+        if (spliced)
+        {
+            ok(FAILED(client->status), "%#lx\n", client->status);
+            ok(client->last[0] == 21 && client->last[6] == GNUTLS_A_HANDSHAKE_FAILURE, "alert %u\n",
+               client->last[6]);
+        }
+        else
+            ok_status(client->status, SEC_I_CONTINUE_NEEDED);
+        end();
+    }
+}
+
+/*
+ * Triple handshake (RFC 7627, 1). First, somebody in the middle makes two connections with one master secret,
+ * which he can where that does not depend on the handshake; second, he has both resumed, and now they have
+ * the same Finished as well; third, he lets them renegotiate, and is out of it. Nothing is resumed whose
+ * master secret is not its handshake's, so that there is no second.
+ */
+static BOOL is_resumed(const struct side *side)
+{
+    SecPkgContext_SessionInfo info = { 0 };
+
+    ok_status(sspi->QueryContextAttributesW((CtxtHandle *)&side->context, SECPKG_ATTR_SESSION_INFO, &info),
+              SEC_E_OK);
+    return (info.dwFlags & SSL_SESSION_RECONNECT) != 0;
+}
+
+/* The server's ticket key, so that a second server can take what a first one gave. */
+static void test_triple_handshake_ends_at_the_second_of_a_client(void)
+{
+    static const char *const servers[] = { MODERN, NO_EMS };
+    unsigned i, visit_number;
+
+    for (i = 0; i < ARRAY_SIZE(servers); i++)
+    {
+        gnutls_datum_t key = { NULL, 0 };
+        CredHandle credential = { 0 };
+
+        gnutls_global_init();
+        gnutls_session_ticket_key_generate(&key);
+        for (visit_number = 0; visit_number < 2; visit_number++)
+        {
+            struct stranger *peer = stranger_open(GNUTLS_SERVER, servers[i]);
+
+            gnutls_session_ticket_enable_server(peer->tls, &key);
+            client = side_client(TLS12, NULL, 0);
+            if (visit_number)
+            {
+                sspi->FreeCredentialsHandle(&client->credential);
+                client->credential = credential;
+            }
+            credential = client->credential;
+            talk(client, peer);
+            ok_status(client->status, SEC_E_OK);
+            ok(is_resumed(client) == (visit_number && !i), "server %u, visit %u: resumed %d\n", i,
+               visit_number, is_resumed(client));
+            stranger_close(peer);
+            sspi->DeleteSecurityContext(&client->context);
+            free(client);
+        }
+        sspi->FreeCredentialsHandle(&credential);
+        gnutls_free(key.data);
+    }
+}
+
+static void test_triple_handshake_ends_at_the_second_of_a_server(void)
+{
+    static const char *const clients[] = { MODERN, NO_EMS };
+    unsigned i, tickets, visit_number;
+
+    for (i = 0; i < ARRAY_SIZE(clients); i++)
+        for (tickets = 0; tickets < 2; tickets++)
+        {
+            gnutls_datum_t kept = { NULL, 0 };
+            struct side *owner = side_server(TLS12, 0);
+
+            for (visit_number = 0; visit_number < 2; visit_number++)
+            {
+                struct stranger *peer = stranger_open(GNUTLS_CLIENT, clients[i]);
+
+                if (kept.data) gnutls_session_set_data(peer->tls, kept.data, kept.size);
+                gnutls_free(kept.data);
+                kept.data = NULL;
+                server = calloc(1, sizeof(*server));
+                server->server = TRUE;
+                server->credential = owner->credential;
+                server->requirements = SERVER_FLAGS | (tickets ? ASC_REQ_SESSION_TICKET : 0);
+                server->status = SEC_I_CONTINUE_NEEDED;
+                talk(server, peer);
+                ok_status(server->status, SEC_E_OK);
+                ok(is_resumed(server) == (visit_number && !i),
+                   "client %u, tickets %u, visit %u: resumed %d\n", i, tickets, visit_number,
+                   is_resumed(server));
+                ok(gnutls_session_is_resumed(peer->tls) == (visit_number && !i),
+                   "the client sees it otherwise\n");
+                gnutls_session_get_data2(peer->tls, &kept);
+                stranger_close(peer);
+                sspi->DeleteSecurityContext(&server->context);
+                free(server);
+            }
+            gnutls_free(kept.data);
+            side_end(owner);
+        }
+}
+
+/* A client that renegotiates with another than it knows ends there, even so. */
+static void test_triple_handshake_ends_at_the_third(void)
+{
+    unsigned another, turns;
+
+    for (another = 0; another < 2; another++)
+    {
+        struct stranger *peer = meet(FALSE, MODERN);
+        int error = 0;
+
+        if (another) stranger_change_certificate(peer, 1);
+        ok(!gnutls_rehandshake(peer->tls), "it cannot ask\n");
+        hand_over(peer, client);
+        ok_status(decrypt(client), SEC_I_RENEGOTIATE);
+        client->size = 0;
+        client->status = SEC_I_CONTINUE_NEEDED;
+        sink.size = 0;
+        side_step(client, &sink);
+        for (turns = 0; turns < 4 && side_wants_more(client); turns++)
+        {
+            stranger_feed(peer, sink.in, sink.size);
+            error = stranger_handshake(peer);
+            sink.size = 0;
+            hand_over(peer, client);
+            side_run(client, &sink);
+        }
+        if (another)
+            ok(FAILED(client->status), "%#lx\n", client->status);
+        else
+            ok(client->status == SEC_E_OK, "%#lx, %d\n", client->status, error);
+        stranger_close(peer);
+        side_end(client);
+    }
+}
+
+/* --- oracles -------------------------------------------------------------------------------------------- */
 
 /* Whatever is wrong with a CBC record, padding or hash, near its end or not: one answer, and the same alert
  * (none). */
@@ -409,6 +688,27 @@ static void test_sessions_are_not_mixed_up_between_credentials(void)
     }
 }
 
+/* --- lists without end --------------------------------------------------------------------------------- */
+
+/* Of a hundred certificates those that are looked at are few. */
+static void test_a_list_of_certificates_is_bounded(void)
+{
+    SecPkgContext_Certificates certificates = { 0 };
+    struct stranger *peer = stranger_open(GNUTLS_SERVER, MODERN);
+    SECURITY_STATUS status;
+
+    stranger_change_certificate(peer, 100);
+    client = side_client(TLS12, NULL, 0);
+    talk(client, peer);
+    ok_status(client->status, SEC_E_OK);
+    status = sspi->QueryContextAttributesW(&client->context, SECPKG_ATTR_REMOTE_CERTIFICATES, &certificates);
+    ok_status(status, SEC_E_OK);
+    ok(certificates.cCertificates == 32, "%lu certificates\n", certificates.cCertificates);
+    if (!status) sspi->FreeContextBuffer(certificates.pbCertificateChain);
+    stranger_close(peer);
+    side_end(client);
+}
+
 /* --- memory of strangers -------------------------------------------------------------------------------- */
 
 #define STRANGERS 50
@@ -478,9 +778,15 @@ START_TEST(sspi_attacks)
     RUN(test_weak_suites_of_freak_logjam_and_sweet32_are_not_offered);
     RUN(test_crime_nothing_is_compressed);
     RUN(test_triple_handshake_and_renegotiation_prefix_are_shut_out);
+    RUN(test_renegotiation_prefix_ends_at_the_server);
+    RUN(test_renegotiation_prefix_ends_at_the_client);
+    RUN(test_triple_handshake_ends_at_the_second_of_a_client);
+    RUN(test_triple_handshake_ends_at_the_second_of_a_server);
+    RUN(test_triple_handshake_ends_at_the_third);
     RUN(test_poodle_and_lucky13_get_one_answer);
     RUN(test_robot_gets_one_answer);
     RUN(test_truncation_is_no_close);
     RUN(test_sessions_are_not_mixed_up_between_credentials);
+    RUN(test_a_list_of_certificates_is_bounded);
     RUN(test_the_memory_of_a_stranger_is_bounded);
 }

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include "sides.h"
+#include "stranger.h"
 #include <stdio.h>
 
 #define CLIENT_DTLS12   SP_PROT_DTLS1_2_CLIENT
@@ -910,6 +911,80 @@ static void test_the_close(void)
     party_close(&server);
 }
 
+/* A handshake with a server of somebody else's, and its HelloRequest. */
+static struct stranger *be_asked(struct party *client)
+{
+    struct stranger *server =
+        stranger_open(GNUTLS_SERVER | GNUTLS_DATAGRAM, "NORMAL:-VERS-ALL:+VERS-DTLS1.2");
+    struct queue wire = { NULL };
+    struct datagram datagram;
+    SECURITY_STATUS status;
+    unsigned turns, i;
+    size_t at;
+
+    client->status = SEC_I_CONTINUE_NEEDED;
+    speak(client, NULL, &wire);
+    for (turns = 0; turns < 10; turns++)
+    {
+        while (get(&wire, &datagram))
+        {
+            stranger_feed(server, datagram.bytes, datagram.size);
+            stranger_handshake(server);
+        }
+        if (!client->status) break;
+        for (i = 0, at = 0; i < server->datagram_count; at += server->datagrams[i++])
+        {
+            put(&client->in, server->out + at, (ULONG)server->datagrams[i]);
+            get(&client->in, &datagram);
+            if (client->status) arrive(client, &datagram, &wire);
+        }
+        server->out_size = server->datagram_count = 0;
+    }
+    ok_status(client->status, SEC_E_OK);
+    server->out_size = server->datagram_count = 0;
+    gnutls_rehandshake(server->tls); /* over datagrams it wants to be called again */
+    ok(server->out_size > 0, "it has not asked\n");
+    memcpy(datagram.bytes, server->out, datagram.size = (ULONG)server->out_size);
+    read_data(client, &datagram, "", &status);
+    ok_status(status, SEC_I_RENEGOTIATE);
+    free(wire.datagrams);
+    return server;
+}
+
+/* A server asks for another handshake; who has said that it is the end begins none. */
+static void test_no_handshake_begins_after_the_close(void)
+{
+    DWORD order = SCHANNEL_SHUTDOWN;
+    SecBuffer buffer = { sizeof(order), SECBUFFER_TOKEN, &order };
+    SecBufferDesc desc = { SECBUFFER_VERSION, 1, &buffer };
+    unsigned closed, sent;
+
+    for (closed = 0; closed < 2; closed++)
+    {
+        struct party client;
+        struct stranger *server;
+
+        party_open(&client, FALSE, CLIENT_DTLS12, 0, NULL);
+        server = be_asked(&client);
+        if (closed)
+        {
+            ok_status(sspi->ApplyControlToken(&client.context, &desc), SEC_E_OK);
+            ok_status(call(&client, NULL, NULL), SEC_E_OK);
+            ok(client.last[0] == 21, "no alert: %u\n", client.last[0]);
+        }
+        sent = client.datagrams;
+        call(&client, NULL, NULL);
+        if (closed)
+            ok(!client.status && client.datagrams == sent, "%#lx, and %u datagrams, of type %u\n",
+               client.status, client.datagrams - sent, client.last[0]);
+        else
+            ok(client.status == SEC_I_CONTINUE_NEEDED && client.last[0] == 22, "%#lx, type %u\n",
+               client.status, client.last[0]);
+        stranger_close(server);
+        party_close(&client);
+    }
+}
+
 /* Whoever pretends to be many costs a server nothing: no handle, and no memory. */
 static void test_a_flood_of_hellos(void)
 {
@@ -966,5 +1041,6 @@ START_TEST(sspi_dtls)
     RUN(test_srtp_that_cannot_be);
     RUN(test_alpn);
     RUN(test_the_close);
+    RUN(test_no_handshake_begins_after_the_close);
     RUN(test_a_flood_of_hellos);
 }

@@ -189,6 +189,16 @@ void cache_remove_all(struct cache *cache, struct span prefix)
     ReleaseSRWLockExclusive(&cache->lock);
 }
 
+BOOL cache_is_empty(struct cache *cache)
+{
+    BOOL empty;
+
+    AcquireSRWLockShared(&cache->lock);
+    empty = !cache->count;
+    ReleaseSRWLockShared(&cache->lock);
+    return empty;
+}
+
 void cache_set_limit(struct cache *cache, unsigned limit)
 {
     AcquireSRWLockExclusive(&cache->lock);

@@ -44,6 +44,8 @@ void cache_remove(struct cache *cache, struct span key);
 /* Removes all entries whose key begins with `prefix`. */
 void cache_remove_all(struct cache *cache, struct span prefix);
 
+BOOL cache_is_empty(struct cache *cache);
+
 /* Another limit; 0 keeps nothing. */
 void cache_set_limit(struct cache *cache, unsigned limit);
 

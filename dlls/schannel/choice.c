@@ -177,6 +177,15 @@ static BOOL is_allowed(const struct suite *suite, const void *argument)
            (!named->signatures || names(named, suite->signature->algorithm));
 }
 
+static BOOL forbids(const struct choice *choice, ALG_ID algorithm)
+{
+    unsigned i;
+
+    for (i = 0; i < choice->forbidden_count; i++)
+        if (choice->forbidden[i] == algorithm) return TRUE;
+    return FALSE;
+}
+
 void choice_limit_algorithms(struct choice *choice, const ALG_ID *algorithms, unsigned count)
 {
     struct algorithms named = { .list = algorithms, .count = count };
@@ -211,9 +220,8 @@ void choice_limit_algorithms(struct choice *choice, const ALG_ID *algorithms, un
             (suites[i].exchange->algorithm != CALG_DH_EPHEM || named.exchanges) &&
             !suite_is_tls13(&suites[i]))
             add_suite(choice, &suites[i]);
-    if (named.hashes && names(&named, CALG_SHA1)) choice->signatures |= SIGNATURES_SHA1;
-    for (i = 0; i < choice->forbidden_count; i++)
-        if (choice->forbidden[i] == CALG_SHA1) choice->signatures &= ~SIGNATURES_SHA1;
+    if (named.hashes && names(&named, CALG_SHA1) && !forbids(choice, CALG_SHA1))
+        choice->signatures |= SIGNATURES_SHA1;
 }
 
 struct strengths

@@ -243,6 +243,11 @@ static SECURITY_STATUS create_context(struct call *call, struct credentials *cre
     return context_accept(credentials, call->requirements, &call->input, context);
 }
 
+static BOOL goes_on(SECURITY_STATUS status)
+{
+    return status == SEC_I_CONTINUE_NEEDED || status == SEC_I_MESSAGE_FRAGMENT;
+}
+
 /* The first step: the context gets its handle only when it has something to continue with. */
 static SECURITY_STATUS begin(struct call *call)
 {
@@ -267,7 +272,7 @@ static SECURITY_STATUS begin(struct call *call)
         call->attributes = context_attributes(TRUE, call->requirements);
         if (call->new_handle) call->new_handle->dwLower = call->new_handle->dwUpper = 0;
     }
-    else if (status == SEC_I_CONTINUE_NEEDED || status == SEC_I_MESSAGE_FRAGMENT)
+    else if (goes_on(status))
     {
         ULONG_PTR upper = call->credential->dwUpper;
         SECURITY_STATUS opened =
@@ -278,7 +283,7 @@ static SECURITY_STATUS begin(struct call *call)
         else
             call->new_handle->dwUpper = upper;
     }
-    if (status != SEC_I_CONTINUE_NEEDED && status != SEC_I_MESSAGE_FRAGMENT) context_release(context);
+    if (!goes_on(status)) context_release(context);
     credentials_release(credentials);
     return status;
 }

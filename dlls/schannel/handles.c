@@ -34,7 +34,7 @@ struct slot
     ULONG next_free;       /* slot number of the next empty slot, 0 at the end */
 };
 
-static struct slot *volatile chunks[CHUNKS]; /* each is written once */
+static struct slot *chunks[CHUNKS]; /* each is written once */
 
 static SRWLOCK table_lock = SRWLOCK_INIT; /* guards what follows, and writing chunks[] */
 static ULONG slots_used;                  /* slots ever handed out */
@@ -46,7 +46,7 @@ static struct slot *slot_find(ULONG number)
     struct slot *chunk;
 
     if (!number || number > SLOTS_MAX) return NULL;
-    if (!(chunk = chunks[number / CHUNK_SLOTS])) return NULL;
+    if (!(chunk = __atomic_load_n(&chunks[number / CHUNK_SLOTS], __ATOMIC_ACQUIRE))) return NULL;
     return &chunk[number % CHUNK_SLOTS];
 }
 
@@ -58,7 +58,7 @@ static BOOL word_replace(struct slot *slot, ULONG64 old, ULONG64 new)
 /* A 64-bit load that is whole in 32-bit code too. */
 static ULONG64 word_read(struct slot *slot)
 {
-    if (sizeof(ULONG_PTR) == 8) return (ULONG64)slot->word;
+    if (sizeof(ULONG_PTR) == 8) return (ULONG64)__atomic_load_n(&slot->word, __ATOMIC_ACQUIRE);
     return (ULONG64)InterlockedCompareExchange64(&slot->word, 0, 0);
 }
 
@@ -79,7 +79,7 @@ static ULONG slot_take(void)
     {
         struct slot *chunk = calloc(CHUNK_SLOTS, sizeof(*chunk));
         if (!chunk) return 0;
-        chunks[number / CHUNK_SLOTS] = chunk;
+        __atomic_store_n(&chunks[number / CHUNK_SLOTS], chunk, __ATOMIC_RELEASE);
     }
     slots_used = number;
     return number;

@@ -168,23 +168,6 @@ static void resume(struct context *context, struct step *step)
     client->waiting = FALSE;
 }
 
-static const char *version_name(USHORT version)
-{
-    static const struct
-    {
-        USHORT version;
-        const char *name;
-    } names[] = {
-        { 0x0300, "SSL 3.0" }, { 0x0301, "TLS 1.0" },  { 0x0302, "TLS 1.1" },  { 0x0303, "TLS 1.2" },
-        { 0x0304, "TLS 1.3" }, { 0xfeff, "DTLS 1.0" }, { 0xfefd, "DTLS 1.2" },
-    };
-    unsigned i;
-
-    for (i = 0; i < ARRAY_SIZE(names); i++)
-        if (names[i].version == version) return names[i].name;
-    return "unknown version";
-}
-
 /* The application protocol came over the wire. */
 static const char *printable(struct span text, char out[32])
 {
@@ -205,7 +188,7 @@ static void summarize(const struct context *context)
     char protocol[32];
 
     INFO("%s%s: %s, %s, %s, ALPN %s, %s%s\n", context->server ? "a client" : "connected to ",
-         context->target.name, version_name(facts->version), facts->suite->name,
+         context->target.name, facts->version_name, facts->suite->name,
          group ? group->word + strlen("GROUP-") : "no group",
          printable(session_application_protocol(context->session), protocol),
          facts->resumed ? "resumed" : "new",

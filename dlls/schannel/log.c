@@ -22,7 +22,7 @@ struct channel
 static struct channel ours = { 0xff, "schannel" };
 static struct channel gnutls = { 0xff, "schannel_tls" };
 static struct channel event_channel = { 0xff, "schannel_event" };
-static volatile LONG events;
+static LONG events;
 
 static unsigned char(CDECL *get_flags)(struct channel *);
 static int(CDECL *print_header)(enum log_class, struct channel *, const char *);
@@ -186,7 +186,8 @@ void log_set_events(unsigned wanted)
 
 bool log_event_enabled(unsigned event)
 {
-    return (unsigned)events & event && channel_enabled(&event_channel, LOG_ERR);
+    return (unsigned)__atomic_load_n(&events, __ATOMIC_RELAXED) & event &&
+           channel_enabled(&event_channel, LOG_ERR);
 }
 
 void log_event_line(const char *format, ...)

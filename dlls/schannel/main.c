@@ -1,9 +1,11 @@
 /*
- * Where the DLL starts and ends: under the loader's lock, so nothing here may fail, wait or load.
+ * Where the DLL and threads start and end: under the loader's lock, so nothing here may fail, load, or wait
+ * for somebody who waits.
  */
 #include "windows_sspi.h"
 #include "heap.h"
 #include "log.h"
+#include "profile.h"
 #include "protection.h"
 #include <delayimp.h>
 
@@ -24,12 +26,13 @@ static FARPROC WINAPI load_library(unsigned notification, DelayLoadInfo *info)
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
 {
+    (void)instance;
     if (reason == DLL_PROCESS_ATTACH)
     {
-        DisableThreadLibraryCalls(instance);
         __pfnDliNotifyHook2 = load_library;
         log_open();
     }
+    if (reason == DLL_THREAD_DETACH) profile_library_end_thread();
     /* Not when the process ends: other threads were stopped wherever they were. */
     if (reason == DLL_PROCESS_DETACH && !reserved)
     {

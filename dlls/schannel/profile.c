@@ -49,6 +49,8 @@ static void introduce(void)
          wine_version ? "Wine " : "Windows", wine_version ? wine_version() : "");
 }
 
+static LONG library_is_open;
+
 static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **result)
 {
     (void)once;
@@ -64,6 +66,7 @@ static BOOL CALLBACK open_library(INIT_ONCE *once, void *parameter, void **resul
     introduce();
     /* From level 9 on GnuTLS prints keys, and the environment can set the level: ours is the last word. */
     gnutls_global_set_log_level(log_tls_enabled() ? 5 : 0);
+    InterlockedExchange(&library_is_open, TRUE);
     return TRUE;
 }
 
@@ -72,6 +75,14 @@ BOOL profile_library_open(void)
     static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
     return InitOnceExecuteOnce(&once, open_library, NULL, NULL);
+}
+
+/* gnulib's, inside GnuTLS: it cannot know when a thread ends that it did not make. */
+void glwthread_tls_process_destructors(void);
+
+void profile_library_end_thread(void)
+{
+    if (__atomic_load_n(&library_is_open, __ATOMIC_ACQUIRE)) glwthread_tls_process_destructors();
 }
 
 /* --- birth and death ------------------------------------------------------------------------------------ */

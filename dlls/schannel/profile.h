@@ -14,6 +14,10 @@
  * FALSE when that failed. */
 BOOL profile_library_open(void);
 
+/* Frees what GnuTLS keeps for this thread, which ends. For DllMain: the lock that it takes is held for a few
+ * instructions, never by somebody who waits. */
+void profile_library_end_thread(void);
+
 enum side
 {
     SIDE_CLIENT,

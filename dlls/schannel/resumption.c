@@ -20,6 +20,11 @@
 static struct cache server_sessions = { .limit = 20000 }, client_sessions = { .limit = CLIENT_SESSIONS },
                     application_data = { .limit = DATA_ENTRIES };
 
+static BOOL is_tls13(gnutls_session_t tls)
+{
+    return gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
+}
+
 static unsigned lifespan_of(const struct resumption *resumption)
 {
     return resumption->profile->lifespan[resumption->server ? SIDE_SERVER : SIDE_CLIENT];
@@ -108,9 +113,14 @@ void resumption_greeted(const struct resumption *resumption, gnutls_session_t tl
     gnutls_db_set_cache_expiration(tls, (int)min(lifespan_of(resumption), INT_MAX));
 }
 
-void resumption_ask(struct resumption *resumption, gnutls_session_t tls)
+void resumption_refuse(gnutls_session_t tls)
 {
     gnutls_db_set_cache_expiration(tls, -1);
+}
+
+void resumption_ask(struct resumption *resumption, gnutls_session_t tls)
+{
+    resumption_refuse(tls);
     resumption->asks = TRUE;
 }
 
@@ -169,6 +179,13 @@ void resumption_offer(struct resumption *resumption, gnutls_session_t tls, struc
     cache_free(data, size);
 }
 
+/* Its master secret is this handshake's alone (RFC 7627); so is TLS 1.3's. What is not can be another
+ * connection's as well, and is resumed with nobody. */
+static BOOL is_bound(gnutls_session_t tls)
+{
+    return is_tls13(tls) || gnutls_session_get_flags(tls) & GNUTLS_SFLAGS_EXT_MASTER_SECRET;
+}
+
 void resumption_keep(struct resumption *resumption, gnutls_session_t tls)
 {
     gnutls_datum_t data = { NULL, 0 };
@@ -176,7 +193,8 @@ void resumption_keep(struct resumption *resumption, gnutls_session_t tls)
     struct span span;
     unsigned place;
 
-    if (!resumption->named || resumption->forget || gnutls_session_get_data2(tls, &data) < 0) return;
+    if (!resumption->named || resumption->forget || !is_bound(tls)) return;
+    if (gnutls_session_get_data2(tls, &data) < 0) return;
     span.data = data.data;
     span.size = data.size;
     for (place = 0; place < CLIENT_PLACES - 1; place++)
@@ -202,11 +220,6 @@ static struct span data_key(const struct resumption *resumption, const uint8_t h
     key->bytes[sizeof(ULONG64)] = resumption->server != 0;
     memcpy(key->bytes + sizeof(ULONG64) + 1, hash, RESUMPTION_KEY_SIZE);
     return span;
-}
-
-static BOOL is_tls13(gnutls_session_t tls)
-{
-    return gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
 }
 
 static BOOL hash_master_secret(gnutls_session_t tls, uint8_t hash[RESUMPTION_KEY_SIZE])
@@ -338,7 +351,8 @@ void resumption_empty(struct span name)
     uint8_t hash[RESUMPTION_NAME_SIZE];
     struct span prefix = { hash, 0 };
 
-    if (!client_sessions.count && !server_sessions.count) return; /* GnuTLS may not even be set up */
+    /* GnuTLS may not even be set up. */
+    if (cache_is_empty(&client_sessions) && cache_is_empty(&server_sessions)) return;
     if (name.size)
     {
         if (!hash_name(name, hash)) return;

@@ -48,6 +48,9 @@ struct resumption
 /* A server's session: takes known ids, and gives tickets if `tickets`. FALSE: no memory. */
 BOOL resumption_serve(struct resumption *resumption, gnutls_session_t tls, BOOL tickets);
 
+/* A server that has read a ClientHello: nothing is resumed in this handshake. */
+void resumption_refuse(gnutls_session_t tls);
+
 /* From now on the client is asked for a certificate: nothing may be resumed in which it was not. Until the
  * ServerHello is out, every ticket counts as over; resumption_greeted is to be called then. */
 void resumption_ask(struct resumption *resumption, gnutls_session_t tls);
@@ -56,7 +59,8 @@ void resumption_greeted(const struct resumption *resumption, gnutls_session_t tl
 /* A client's session: takes up what is known under that name. `name` empty: nothing is, or ever will be. */
 void resumption_offer(struct resumption *resumption, gnutls_session_t tls, struct span name, BOOL by_caller);
 
-/* Keeps a client's session: after its handshake, and after each ticket of TLS 1.3. */
+/* Keeps a client's session: after its handshake, and after each ticket of TLS 1.3; not one without the
+ * extended master secret (RFC 7627). */
 void resumption_keep(struct resumption *resumption, gnutls_session_t tls);
 
 /* Forgets what is known of a session, from now on or for the time being. */

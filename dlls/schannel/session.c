@@ -41,26 +41,27 @@ static void bytes_wipe(struct bytes *bytes)
     memset(bytes, 0, sizeof(*bytes));
 }
 
+/* GnuTLS has one errno for both directions of a session (gnutls_transport_set_errno), which a thread that
+ * sends and one that receives would spoil for each other: each wire has its own. */
+static int wire_errno(gnutls_transport_ptr_t pointer)
+{
+    return ((struct session_wire *)pointer)->reason;
+}
+
 static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t size)
 {
-    struct session *session = pointer;
+    struct session_wire *wire = pointer;
 
-    if (bytes_append(&session->output, data, size)) return (ssize_t)size;
-    gnutls_transport_set_errno(session->tls, ENOMEM);
-    return -1;
+    return bytes_append(&wire->session->output, data, size) ? (ssize_t)size : -1;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
 {
-    struct session *session = pointer;
+    struct session *session = ((struct session_wire *)pointer)->session;
     struct span taken;
 
     if (size > session->input.size) size = session->input.size;
-    if (!span_take(&session->input, size, &taken) || !taken.size)
-    {
-        gnutls_transport_set_errno(session->tls, EAGAIN);
-        return -1;
-    }
+    if (!span_take(&session->input, size, &taken) || !taken.size) return -1;
     memcpy(data, taken.data, taken.size);
     return (ssize_t)taken.size;
 }
@@ -170,13 +171,11 @@ static BOOL peer_key_is_within(const struct session *session)
     unsigned count = 0, bits = 0;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(session->tls, &count);
     gnutls_pcert_st leaf;
-    int algorithm;
 
     if (gnutls_kx_get(session->tls) != GNUTLS_KX_RSA) return TRUE;
     if (!peers || gnutls_pcert_import_x509_raw(&leaf, peers, GNUTLS_X509_FMT_DER, 0) < 0) return FALSE;
-    algorithm = gnutls_pubkey_get_pk_algorithm(leaf.pubkey, &bits);
+    gnutls_pubkey_get_pk_algorithm(leaf.pubkey, &bits);
     gnutls_pcert_deinit(&leaf);
-    if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS) return TRUE;
     if (bits >= limits->rsa_min && (!limits->rsa_max || bits <= limits->rsa_max)) return TRUE;
     WARN("the server's RSA key has %u bits, allowed are %lu to %lu\n", bits, (unsigned long)limits->rsa_min,
          (unsigned long)limits->rsa_max);
@@ -425,7 +424,10 @@ SECURITY_STATUS session_create(const struct session_config *config, struct sessi
     session->owner = config->owner;
     if (gnutls_init(&session->tls, flags) < 0) goto done;
     gnutls_session_set_ptr(session->tls, session);
-    gnutls_transport_set_ptr(session->tls, session);
+    session->incoming = (struct session_wire){ session, EAGAIN };
+    session->outgoing = (struct session_wire){ session, ENOMEM };
+    gnutls_transport_set_ptr2(session->tls, &session->incoming, &session->outgoing);
+    gnutls_transport_set_errno_function(session->tls, wire_errno);
     gnutls_transport_set_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, pull);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, note_message);

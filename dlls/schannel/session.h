@@ -257,8 +257,9 @@ SECURITY_STATUS session_answer(struct session *session);
 /* What was negotiated; valid once session_handshake gave SEC_E_OK. */
 struct session_facts
 {
-    DWORD protocol; /* one SP_PROT_* bit of this side */
-    USHORT version; /* on the wire: 0x0303 is TLS 1.2, 0xfefd DTLS 1.2 */
+    DWORD protocol;           /* one SP_PROT_* bit of this side */
+    const char *version_name; /* of the protocol, as people write it */
+    USHORT version;           /* on the wire: 0x0303 is TLS 1.2, 0xfefd DTLS 1.2 */
     BOOL tls13;
     const struct suite *suite; /* NULL: one without a row */
     USHORT group;              /* IANA, 0: none */

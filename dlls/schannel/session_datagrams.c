@@ -23,7 +23,7 @@
 static int has_input(gnutls_transport_ptr_t pointer, unsigned ms)
 {
     (void)ms;
-    return ((struct session *)pointer)->input.size != 0;
+    return ((struct session_wire *)pointer)->session->input.size != 0;
 }
 
 /* The profiles GnuTLS knows (RFC 5764, 4.1.2); programs offer others too. */

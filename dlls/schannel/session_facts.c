@@ -11,15 +11,16 @@ static const struct
     gnutls_protocol_t gnutls;
     DWORD protocol; /* both sides' bits */
     USHORT version;
+    const char *name;
 } versions[] = {
     /* clang-format off */
-    { GNUTLS_TLS1_3, SP_PROT_TLS1_3, 0x0304 },
-    { GNUTLS_TLS1_2, SP_PROT_TLS1_2, 0x0303 },
-    { GNUTLS_TLS1_1, SP_PROT_TLS1_1, 0x0302 },
-    { GNUTLS_TLS1_0, SP_PROT_TLS1_0, 0x0301 },
-    { GNUTLS_SSL3,   SP_PROT_SSL3,   0x0300 },
-    { GNUTLS_DTLS1_2, SP_PROT_DTLS1_2, 0xfefd },
-    { GNUTLS_DTLS1_0, SP_PROT_DTLS1_0, 0xfeff },
+    { GNUTLS_TLS1_3,  SP_PROT_TLS1_3,  0x0304, "TLS 1.3" },
+    { GNUTLS_TLS1_2,  SP_PROT_TLS1_2,  0x0303, "TLS 1.2" },
+    { GNUTLS_TLS1_1,  SP_PROT_TLS1_1,  0x0302, "TLS 1.1" },
+    { GNUTLS_TLS1_0,  SP_PROT_TLS1_0,  0x0301, "TLS 1.0" },
+    { GNUTLS_SSL3,    SP_PROT_SSL3,    0x0300, "SSL 3.0" },
+    { GNUTLS_DTLS1_2, SP_PROT_DTLS1_2, 0xfefd, "DTLS 1.2" },
+    { GNUTLS_DTLS1_0, SP_PROT_DTLS1_0, 0xfeff, "DTLS 1.0" },
     /* clang-format on */
 };
 
@@ -48,6 +49,7 @@ void session_learn_facts(struct session *session)
         if (versions[i].gnutls != version) continue;
         facts->protocol = versions[i].protocol & (session->server ? PROTOCOLS_SERVER : PROTOCOLS_CLIENT);
         facts->version = versions[i].version;
+        facts->version_name = versions[i].name;
         facts->tls13 = version == GNUTLS_TLS1_3;
     }
     if (group)

@@ -9,6 +9,7 @@
 
 #define EXTENSION_USE_SRTP           14 /* RFC 5764 */
 #define EXTENSION_ALPN               16 /* RFC 7301 */
+#define EXTENSION_MASTER_SECRET      23 /* RFC 7627, 5.1 */
 #define EXTENSION_PRE_SHARED_KEY     41 /* RFC 8446, 4.2 */
 #define EXTENSION_SUPPORTED_VERSIONS 43
 #define EXTENSION_KEY_SHARE          51
@@ -78,6 +79,11 @@ static BOOL read_server_hello(struct span message, struct hello *hello)
            span_take(&message, 1, &skipped) && take_extensions(&message, &hello->extensions);
 }
 
+static BOOL was_offered(const struct session *session, uint32_t type)
+{
+    return type == EXTENSION_RENEGOTIATION_INFO || (type < 64 && session->offered >> type & 1);
+}
+
 /* The groups a client has sent keys of (RFC 8446, 4.2.8). */
 static void note_shares(struct session *session, struct span extensions)
 {
@@ -125,17 +131,15 @@ static int hear_client_hello(struct session *session, struct span message)
     while (take_extension(&list, &type, &body))
         if (type < 64) session->offered |= (uint64_t)1 << type;
     note_shares(session, hello.extensions);
+    if (session->server && !was_offered(session, EXTENSION_PRE_SHARED_KEY) &&
+        !was_offered(session, EXTENSION_MASTER_SECRET))
+        resumption_refuse(session->tls);
     if (!find_extension(hello.extensions, EXTENSION_PRE_SHARED_KEY, &offer) ||
         !span_take_vector(&offer, 2, &identities))
         return 0;
     while (span_take_vector(&identities, 2, &identity) && span_take_number(&identities, 4, &age))
         resumption_offered(&session->resumption, identity);
     return 0;
-}
-
-static BOOL was_offered(const struct session *session, uint32_t type)
-{
-    return type == EXTENSION_RENEGOTIATION_INFO || (type < 64 && session->offered >> type & 1);
 }
 
 /* What a server answers. */

@@ -24,9 +24,17 @@ struct bytes
     size_t size, room;
 };
 
+/* What GnuTLS reads from, or writes to. */
+struct session_wire
+{
+    struct session *session;
+    int reason; /* an errno: why it cannot be read from or written to, when it cannot */
+};
+
 struct session
 {
     gnutls_session_t tls;
+    struct session_wire incoming, outgoing;
     const struct profile *profile;
     BOOL server;
     enum transport transport;

@@ -58,16 +58,7 @@ static void crack(struct span der)
     }
 }
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    common_open();
-    return 0;
-}
 
 #define PARTS_MAX 4
 

@@ -302,16 +302,7 @@ static void close_half(struct span *input, struct side *side)
     }
 }
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    common_open();
-    return 0;
-}
 
 static void call(struct span *input)
 {

@@ -6,16 +6,7 @@
  */
 #include "sides.h"
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    common_open();
-    return 0;
-}
 
 static void feed(struct side *side, struct span *input)
 {

@@ -26,7 +26,7 @@ build/fuzz/version.h: Makefile build/fuzz/.deps
 	@printf '#define PRODUCT_VERSION "%s"\n#define GNUTLS_VERSION "%s"\n' '$(PRODUCT_VERSION)' \
 	    "$$(PKG_CONFIG_LIBDIR=build/deps/fuzz/lib/pkgconfig pkg-config --modversion gnutls)" >$@
 
-build/fuzz/rooms/product.o: build/fuzz/version.h
+build/fuzz/rooms/product.o build/threads/rooms/product.o: build/fuzz/version.h
 
 build/fuzz/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
 	@mkdir -p $(@D)
@@ -37,6 +37,8 @@ build/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk | build/fuzz/.deps
 	@mkdir -p $(@D)
 	@echo "  CC      fuzz $<"
 	@$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_WATCH) -fsanitize=fuzzer-no-link -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -c -o $@ $<
+
+$(addprefix build/fuzz/,chain door flight hello): build/fuzz/initialize.o
 
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/%.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
 	@echo "  LINK    $@"
@@ -55,6 +57,30 @@ build/fuzz/native-faults: build/fuzz/faults/stubs.s build/fuzz/faults.o $(FUZZ_C
 	@$(FUZZ_CC) -g -DFAULTS_LIST='"stubs.h"' -Ibuild/fuzz/faults $(FUZZ_WATCH) -o $@ build/fuzz/faults/stubs.s tests/faults/due.c \
 	    build/fuzz/faults.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/faults/%) $(FUZZ_LIBS)
 
+# The same rooms once more, with ThreadSanitizer in them and in GnuTLS.
+THREAD_LIBS = build/deps/fuzz/thread/lib/libgnutls.a $(filter-out %/libgnutls.a,$(FUZZ_LIBS))
+
+build/threads/.deps: build/fuzz/.deps
+	@mkdir -p build/threads
+	deps/native.sh build/deps/tarballs build/deps/fuzz thread
+	@touch $@
+
+build/threads/rooms/%.o: dlls/schannel/%.c tests/fuzz/fuzz.mk | build/threads/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      threads $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=thread -isystem build/deps/fuzz/thread/include $(FUZZ_HEADERS) -c -o $@ $<
+
+build/threads/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk | build/threads/.deps
+	@mkdir -p $(@D)
+	@echo "  CC      threads $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=thread -isystem build/deps/fuzz/thread/include $(FUZZ_HEADERS) -c -o $@ $<
+
+build/threads/native-threads: build/threads/threads.o $(FUZZ_COMMON:%=build/threads/%) $(FUZZ_ROOMS:%=build/threads/rooms/%)
+	@echo "  LINK    $@"
+	@$(FUZZ_CC) -g -fsanitize=thread -o $@ $^ $(THREAD_LIBS)
+
+-include $(wildcard build/threads/*.d build/threads/rooms/*.d)
+
 # What is freed, looked at before it is.
 build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(FUZZ_ROOMS:%=build/fuzz/rooms/%)
 	@echo "  LINK    $@"
@@ -64,3 +90,9 @@ build/fuzz/native-secrets: build/fuzz/secrets.o $(FUZZ_COMMON:%=build/fuzz/%) $(
 build/x86_64/tests/fuzz_door.exe: $(addprefix tests/fuzz/,wine.c door.c sides.c input.c common.h sides.h) build/x86_64/tests/door.o
 	@echo "  CC      x86_64 $<"
 	@x86_64-w64-mingw32-gcc $(x86_64_TEST_FLAGS) -Itests/fuzz -w -MF $@.d -o $@ $(filter %.c %.o,$^) -lcrypt32 -ladvapi32 -lws2_32 -static-libgcc
+
+# The direct record path alone, compiled as the DLL is, for valgrind to watch: no sanitizer, GnuTLS's two functions are the test's.
+build/fuzz/native-constant: $(addprefix dlls/schannel/,protection.c suites.c protection.h suites.h session.h) tests/fuzz/constant.c tests/fuzz/fuzz.mk | build/fuzz/.deps
+	@echo "  CC      fuzz $@"
+	@gcc $(FUZZ_FLAGS) -O2 -isystem build/deps/fuzz/include $(FUZZ_HEADERS) -MF $@.d -Wl,--wrap=gcry_cipher_checktag -o $@ \
+	    $(filter %.c,$^) -lgcrypt -lgpg-error

@@ -65,16 +65,7 @@ static void ask_for_cookie(struct span datagram)
     MUST(status != SEC_I_CONTINUE_NEEDED || (size && size <= sizeof(request)));
 }
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    (void)count;
-    (void)arguments;
-    common_open();
-    return 0;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -127,6 +127,7 @@ static void remember_record_keys(const char *name, const struct side *side)
     context_release(context);
 }
 
+/* Numbers lie in memory as they are written, and as GMP has them. */
 static void remember_private_keys(void)
 {
     /* The private number of P-256 stands at a fixed place of its PKCS #8, and of the RSA key a part of its

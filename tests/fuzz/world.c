@@ -5,7 +5,20 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <arpa/inet.h>
+#undef AF_INET
+#undef AF_INET6
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#if __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_mutex_pre_lock(lock, flags)         (void)(lock)
+#define __tsan_mutex_post_lock(lock, flags, depth) (void)(lock)
+#define __tsan_mutex_pre_unlock(lock, flags)       (void)(lock)
+#define __tsan_mutex_post_unlock(lock, flags)      (void)(lock)
+#endif
 
 struct span world_registry;
 DWORD world_verdict;
@@ -186,54 +199,65 @@ int __mingw_sprintf(char *out, const char *format, ...)
 
 /* --- locks, heap, time ---------------------------------------------------------------------------------- */
 
-/* -1: one holds it alone; more than 0: so many share it. */
+/* -1: one holds it alone; more than 0: so many share it. ThreadSanitizer is told, and so sees in which order
+ * locks are taken. */
 void WINAPI AcquireSRWLockExclusive(SRWLOCK *lock)
 {
     LONG_PTR *word = (LONG_PTR *)&lock->Ptr, free_word = 0;
 
+    __tsan_mutex_pre_lock(lock, 0);
     while (!__atomic_compare_exchange_n(word, &free_word, -1, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
     {
         free_word = 0;
         sched_yield();
     }
+    __tsan_mutex_post_lock(lock, 0, 0);
 }
 
 void WINAPI ReleaseSRWLockExclusive(SRWLOCK *lock)
 {
     LONG_PTR *word = (LONG_PTR *)&lock->Ptr;
 
-    if (*word != -1) abort(); /* nobody holds it */
+    __tsan_mutex_pre_unlock(lock, 0);
+    if (__atomic_load_n(word, __ATOMIC_RELAXED) != -1) abort(); /* nobody holds it */
     __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+    __tsan_mutex_post_unlock(lock, 0);
 }
 
 void WINAPI AcquireSRWLockShared(SRWLOCK *lock)
 {
     LONG_PTR *word = (LONG_PTR *)&lock->Ptr, seen;
 
+    __tsan_mutex_pre_lock(lock, __tsan_mutex_read_lock);
     for (;;)
     {
         seen = __atomic_load_n(word, __ATOMIC_RELAXED);
         if (seen >= 0 &&
             __atomic_compare_exchange_n(word, &seen, seen + 1, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            return;
+            break;
         sched_yield();
     }
+    __tsan_mutex_post_lock(lock, __tsan_mutex_read_lock, 0);
 }
 
 void WINAPI ReleaseSRWLockShared(SRWLOCK *lock)
 {
+    __tsan_mutex_pre_unlock(lock, __tsan_mutex_read_lock);
     if (__atomic_fetch_sub((LONG_PTR *)&lock->Ptr, 1, __ATOMIC_RELEASE) <= 0) abort();
+    __tsan_mutex_post_unlock(lock, __tsan_mutex_read_lock);
 }
 
-/* Who waits looks again. */
+/* The kernel's: who is not woken sleeps for ever, and is found. */
 BOOL WINAPI WaitOnAddress(volatile void *address, void *value, SIZE_T size, DWORD timeout)
 {
-    sched_yield();
+    if (size != sizeof(int) || timeout != INFINITE) abort(); /* nobody asks for more */
+    syscall(SYS_futex, address, FUTEX_WAIT_PRIVATE, *(int *)value, NULL, NULL, 0);
     return TRUE;
 }
 
 void WINAPI WakeByAddressSingle(void *address)
 {
+    syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* As on Windows: what the function leaves in `result` is kept, with a bit below that says it is done. */
@@ -323,13 +347,31 @@ FARPROC WINAPI GetProcAddress(HMODULE module, const char *name)
     return NULL;
 }
 
-/* --- files: for SSLKEYLOGFILE only: the environment is ours -----------------------------------------------
+/* Here a thread that ends cleans up by itself. */
+void glwthread_tls_process_destructors(void)
+{
+}
+
+/* --- files: what the user's variables name ----------------------------------------------------------------
  */
 
 DWORD WINAPI GetEnvironmentVariableW(const WCHAR *name, WCHAR *value, DWORD size)
 {
-    const char *text = wide_compare(name, L"SSLKEYLOGFILE") ? NULL : getenv("SSLKEYLOGFILE");
-    DWORD length = text ? (DWORD)strlen(text) : 0, i;
+    static const struct
+    {
+        const wchar_t *wide;
+        const char *name;
+    } known[] = {
+        { L"SSLKEYLOGFILE", "SSLKEYLOGFILE" },
+        { L"SCHANNEL_LOG_LEVEL", "SCHANNEL_LOG_LEVEL" },
+        { L"SCHANNEL_LOG_PATH", "SCHANNEL_LOG_PATH" },
+    };
+    const char *text = NULL;
+    DWORD length, i;
+
+    for (i = 0; i < ARRAY_SIZE(known); i++)
+        if (!wide_compare(name, known[i].wide)) text = getenv(known[i].name);
+    length = text ? (DWORD)strlen(text) : 0;
 
     if (!text)
         SetLastError(ERROR_ENVVAR_NOT_FOUND);
@@ -350,10 +392,11 @@ BOOL WINAPI GetModuleHandleExW(DWORD flags, const WCHAR *name, HMODULE *module)
 
 DWORD WINAPI GetModuleFileNameW(HMODULE module, WCHAR *path, DWORD size)
 {
-    (void)module;
-    (void)path;
-    (void)size;
-    return 0;
+    static const wchar_t name[] = L"native.exe";
+
+    if (module || size < ARRAY_SIZE(name)) return 0;
+    memcpy(path, name, sizeof(name));
+    return ARRAY_SIZE(name) - 1;
 }
 
 HANDLE WINAPI CreateFileW(const WCHAR *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security,
@@ -371,7 +414,7 @@ HANDLE WINAPI CreateFileW(const WCHAR *name, DWORD access, DWORD share, SECURITY
     (void)like;
     SetLastError(ERROR_FILE_NOT_FOUND);
     if (length >= sizeof(path)) return INVALID_HANDLE_VALUE;
-    for (i = 0; i <= length; i++) path[i] = (char)name[i];
+    for (i = 0; i <= length; i++) path[i] = name[i] == '\\' ? '/' : (char)name[i];
     if (!(file = fopen(path, "ab"))) return INVALID_HANDLE_VALUE;
     setvbuf(file, NULL, _IONBF, 0);
     return file;
