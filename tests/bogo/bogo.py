@@ -128,7 +128,8 @@ def main():
     results = WORK / "runner.json"
     results.unlink(missing_ok=True)
     command = [WORK / "runner", "-test.timeout", "0", "-shim-path", shim, "-shim-config", HERE / "config.json", "-resource-dir", RESOURCES, "-json-output", results,
-               "-allow-unimplemented", "-pipe", "-num-workers", args.workers, "-idle-timeout", "15s"]
+               "-allow-unimplemented", "-pipe", "-num-workers", args.workers, "-idle-timeout",
+               "3s" if args.own else "15s"]
     if args.only:
         command += ["-test", args.only]
     if args.disabled:
