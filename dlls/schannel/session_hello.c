@@ -106,8 +106,8 @@ static int hear_retry_request(const struct session *session, struct span message
     uint32_t group;
     unsigned i;
 
-    if (!read_server_hello(message, &hello) || !is_proper(hello.extensions))
-        return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+    if (!read_server_hello(message, &hello)) return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+    if (!is_proper(hello.extensions)) return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
     if (!find_extension(hello.extensions, EXTENSION_KEY_SHARE, &choice) ||
         !span_take_number(&choice, 2, &group))
         return 0;

@@ -845,8 +845,8 @@ static BOOL check_agreement(struct connection *connection, BOOL may_resume)
         sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_STREAM_SIZES, &connection->sizes);
     if (!status)
         status = sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_CIPHER_INFO, &cipher);
-    if (!status)
-        status = sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_SESSION_INFO, &session);
+    /* Who does not answer has not resumed. */
+    sspi->QueryContextAttributesW(&connection->context, SECPKG_ATTR_SESSION_INFO, &session);
     if (status) return fail(connection, "QueryContextAttributes", status);
     connection->version = cipher.dwProtocol;
     connection->resumed = (session.dwFlags & SSL_SESSION_RECONNECT) != 0;
