@@ -5,8 +5,6 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <arpa/inet.h>
-#undef AF_INET
-#undef AF_INET6
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
