@@ -203,6 +203,9 @@ $$(WINETESTS:%=build/$(1)/winetest/%.exe): build/$(1)/winetest/%.exe: build/wine
 	    build/wine/tests/dlls/$$(subst -,/tests/,$$*).c build/$(1)/winetest/libdebug.a -lsecur32 -lcrypt32 -ladvapi32 -lws2_32 \
 	    -lwinhttp -lwininet -lole32 -loleaut32 -luuid -luser32 -lshell32 -lntdll -static-libgcc
 
+# And a door for SslEmptyCache.
+build/$(1)/tests/verdicts.exe: build/$(1)/dlls/schannel/ssl.o
+
 build/$(1)/tests/%.exe: build/$(1)/tests/%.o build/$(1)/tests/pair.o $$($(1)_ROOMS)
 	@$$($(1)_CC) $$(CFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 
@@ -280,7 +283,7 @@ winetest: build/.host-test all $(foreach arch,$(ARCHES),$(WINETESTS:%=build/$(ar
 
 # Programs of others, built by deps/programs.sh, which leaves alone what it has built already.
 programs: build/.host-test build/.host-programs all
-	@deps/fetch.sh build/deps/tarballs nghttp2 curl aria2
+	@deps/fetch.sh build/deps/tarballs nghttp2 curl aria2 zlib http-parser pcre2 libgit2
 	@for arch in $(ARCHES); do deps/programs.sh $$arch build/deps/tarballs build/$$arch/programs || exit; done
 	@tests/programs.py $(if $(T),--only $(T))
 

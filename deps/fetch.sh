@@ -48,8 +48,8 @@ update_lock() {
         done
         echo
         # Debian's patches are used of what goes into the DLL only: wine's tarball lends us test sources, winetricks tries our
-        # verb, nghttp2, curl and aria2 are programs to test with (deps/programs.sh), and BoringSSL's has a test suite.
-        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^(wine|winetricks|nghttp2|curl|aria2|android-platform-external-boringssl)_.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
+        # verb, nghttp2 to libgit2 are programs to test with (deps/programs.sh), and BoringSSL's has a test suite.
+        awk '$2 ~ /[.]tar[.]/ && $2 !~ /[.]asc$/ && $2 !~ /^(wine|winetricks|nghttp2|curl|aria2|zlib|http-parser|pcre2|libgit2|android-platform-external-boringssl)_.*debian[.]tar/ { sub("SHA256:", "", $4); print "sha256", $4, $2 }' "$uris"
     } >"$lock.new"
     rm -f "$uris"
     mv "$lock.new" "$lock"

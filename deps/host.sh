@@ -17,8 +17,9 @@ test)
               man-db shellcheck ca-certificates"
     ;;
 programs)
-    commands="x86_64-w64-mingw32-g++ i686-w64-mingw32-g++ autoconf automake libtoolize autopoint pkg-config"
-    packages="g++-mingw-w64-x86-64-win32 g++-mingw-w64-i686-win32 autoconf automake libtool autopoint gettext pkg-config"
+    commands="x86_64-w64-mingw32-g++ i686-w64-mingw32-g++ autoconf automake libtoolize autopoint pkg-config cmake"
+    packages="g++-mingw-w64-x86-64-win32 g++-mingw-w64-i686-win32 autoconf automake libtool autopoint gettext pkg-config
+              cmake"
     ;;
 bench)
     commands="gnuplot taskset /usr/include/gnutls/gnutls.h /usr/include/openssl/ssl.h"

@@ -5,51 +5,23 @@
  */
 #include "test.h"
 #include "certificates.h"
-#include "session.h"
-#include <stdio.h>
+#include "pair.h"
 
-/* The certificates of a PEM file; how many. */
-static unsigned read_chain(const char *name, struct span chain[PEER_CHAIN_MAX])
-{
-    static BYTE der[65536];
-    static char pem[65536];
-    char path[MAX_PATH];
-    size_t size, used = 0;
-    unsigned count = 0;
-    const char *at;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s-chain.pem", getenv("PKI") ? getenv("PKI") : ".", name);
-    if (!(file = fopen(path, "rb"))) return 0;
-    size = fread(pem, 1, sizeof(pem) - 1, file);
-    fclose(file);
-    pem[size] = 0;
-    for (at = pem; (at = strstr(at, "-----BEGIN")) && count < PEER_CHAIN_MAX; at++)
-    {
-        DWORD room = (DWORD)(sizeof(der) - used);
-
-        if (!CryptStringToBinaryA(at, 0, CRYPT_STRING_BASE64HEADER, der + used, &room, NULL, NULL)) return 0;
-        chain[count].data = der + used;
-        chain[count++].size = room;
-        used += room;
-    }
-    return count;
-}
+static struct certificates_finding finding; /* of the last chain that was judged */
 
 static SECURITY_STATUS judge(const char *name, const WCHAR *target, DWORD flags)
 {
     struct span chain[PEER_CHAIN_MAX];
-    unsigned count = read_chain(name, chain);
+    unsigned count = pki_chain(name, chain);
     struct span nothing = { NULL, 0 };
     struct target parsed;
     PCCERT_CONTEXT leaf;
     SECURITY_STATUS status;
-    DWORD trust;
 
     target_parse(target, &parsed);
     ok(count > 0, "%s: no chain\n", name);
     if ((status = certificates_open(chain, count, &leaf))) return status;
-    status = certificates_verify(leaf, &parsed, flags, nothing, &trust);
+    status = certificates_verify(leaf, &parsed, flags, nothing, &finding);
     CertFreeCertificateContext(leaf);
     return status;
 }
@@ -190,6 +162,29 @@ static void test_revocation_is_looked_at_when_asked_for(void)
     }
 }
 
+/* In days from now, of what tests/pki.py made; a leaf lives for 60, and so do authorities. */
+static void test_the_first_end_of_a_chain(void)
+{
+    static const struct
+    {
+        const char *chain;
+        int least, most;
+    } rows[] = { { "rsa", 50, 60 }, { "expired", -10, -2 }, { "from-expired", -10, -2 } };
+    FILETIME time;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(rows); i++)
+    {
+        LONG64 now, days;
+
+        judge(rows[i].chain, LOCAL, 0);
+        GetSystemTimeAsFileTime(&time);
+        now = (LONG64)((ULONG64)time.dwHighDateTime << 32 | time.dwLowDateTime);
+        days = ((LONG64)finding.until - now) / (86400 * 10000000ll);
+        ok(days >= rows[i].least && days <= rows[i].most, "%s: %d days\n", rows[i].chain, (int)days);
+    }
+}
+
 static void test_what_is_no_certificate(void)
 {
     static const uint8_t garbage[] = { 0x30, 0x82, 0xff, 0xff, 0x01 };
@@ -207,5 +202,6 @@ START_TEST(certificates)
     RUN(test_each_chain_gets_its_verdict);
     RUN(test_the_name_may_go_unchecked_and_nothing_else);
     RUN(test_revocation_is_looked_at_when_asked_for);
+    RUN(test_the_first_end_of_a_chain);
     RUN(test_what_is_no_certificate);
 }

@@ -137,10 +137,28 @@ static void test_a_nul_in_a_name_ends_nothing(void)
     }
 }
 
+static void test_the_print_of_parts(void)
+{
+    /* SHA-256 of the number 2, and of "abc" and nothing behind their lengths. */
+    static const uint8_t expected[CHAIN_PRINT_SIZE] = { 0x38, 0xe9, 0xc1, 0xa7, 0x11, 0x65, 0x28, 0x04,
+                                                        0x8b, 0xe0, 0xeb, 0x98, 0x51, 0x8c, 0x70, 0xb5,
+                                                        0x9e, 0xe3, 0xad, 0xd5, 0xb3, 0x78, 0x7d, 0xa8,
+                                                        0xf5, 0x8f, 0x9e, 0xd0, 0x71, 0x6c, 0xdb, 0x16 };
+    const struct span parts[] = { { (const uint8_t *)"abc", 3 }, { NULL, 0 }, { (const uint8_t *)"c", 1 } };
+    const struct span cut[] = { { (const uint8_t *)"ab", 2 }, { (const uint8_t *)"c", 1 } };
+    uint8_t print[CHAIN_PRINT_SIZE], other[CHAIN_PRINT_SIZE];
+
+    ok(chain_print(parts, 2, print) && !memcmp(print, expected, sizeof(print)), "not what it should be\n");
+    ok(chain_print(parts, 1, other) && memcmp(print, other, sizeof(print)), "an empty part is none\n");
+    ok(chain_print(cut, 2, other) && memcmp(print, other, sizeof(print)), "the cut does not count\n");
+    ok(chain_print(parts, 0, other), "nothing has none\n");
+}
+
 START_TEST(chain)
 {
     if (!profile_library_open()) return;
     RUN(test_the_hash_of_every_signature);
     RUN(test_no_certificate_has_no_hash);
     RUN(test_a_nul_in_a_name_ends_nothing);
+    RUN(test_the_print_of_parts);
 }

@@ -70,7 +70,8 @@ def check_client_options(wine):
     verdict(wine, arch, "its man page has every option", not missing, missing)
     url = f"https://localhost:{run.ports['PEER_NGINX']}/"
     for args in ([], ["--nonsense", url], ["ftp://localhost/"], [url, url], ["-connect", "localhost:1", url], ["-starttls", "smtp", url], ["-connect", "localhost:1", "-starttls", "gopher"],
-                 ["-chunk", "some", url], ["-chunk"], ["-tls9", url], ["-protocols", "tls9", url], ["-legacy", "-ciphers", "TLS_AES_128_GCM_SHA256", url]):
+                 ["-chunk", "some", url], ["-chunk"], ["-tls9", url], ["-protocols", "tls9", url], ["-legacy", "-ciphers", "TLS_AES_128_GCM_SHA256", url], ["-status", "-insecure", url],
+                 ["-ciphers", "ECDHE-RSA-AES128-GCM-SHA256", url], ["-ciphers", "TLS_AES_128_GCM_SHA256,", "-quiet", url, "-ciphers", ""], ["-ciphers", "TLS_AES_128_GCM_SHA256,TLS_AES", url]):
         code, out, err = sspi_client(wine, arch, *args)
         verdict(wine, arch, f"{args}: a line and exit 2", code == 2 and not out and len(err.splitlines()) == 1, (code, out, err))
     for dashes in "-", "--":
@@ -133,6 +134,8 @@ def check_client_tells(wine):
         verdict(wine, arch, "-showcerts prints the leaf and the rest", code == 0 and out.count("BEGIN CERTIFICATE") == 2 and re.sub(r"\s", "", leaf) in re.sub(r"\s", "", out), out)
         code, out, err = sspi_client(wine, arch, "-brief", "-output", "-", url)
         verdict(wine, arch, "-brief is three lines, then the body", code == 0 and len(out.splitlines()) == 4 and "It works" in out, (out, err))
+        code, out, err = sspi_client(wine, arch, "-brief", "-showcerts", url)
+        verdict(wine, arch, "-brief -showcerts: the certificates behind the three lines", code == 0 and out.count("BEGIN CERTIFICATE") == 2 and out.startswith("connected "), (out, err))
         code, out, err = sspi_client(wine, arch, "-json", "-reconnect", url)
         told = [json.loads(line) for line in out.splitlines()]
         verdict(wine, arch, "-reconnect resumes", [part["resumed"] for part in told] == [False, True], out)

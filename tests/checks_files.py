@@ -128,7 +128,7 @@ def check_release():
     verdict("one folder at the top", all(name == top or name.startswith(top + "/") for name in names), names)
     wanted = {"x64/schannel.dll", "x32/schannel.dll", "setup_schannel.sh", "schannel_gnutls.verb", "README.md", "VERSIONS", "SHA256SUMS", "SECURITY.md", "CHANGELOG.md",
               "licences/schannel-gnutls.LGPL-2.1", "licences/gnutls28/COPYING.LESSERv2", "licences/nettle/COPYING.LESSERv3", "licences/gmp/COPYING.LESSERv3",
-              "licences/libgcrypt20/COPYING.LIB", "licences/libgcrypt20/LICENSES", "licences/libgpg-error/COPYING.LIB", "sources/lock",
+              "licences/libgcrypt20/COPYING.LIB", "licences/libgcrypt20/LICENSES", "licences/libgpg-error/COPYING.LIB", "licences/libgcc/copyright", "licences/mingw-w64/copyright", "sources/lock",
               *(f"tools/{place}/{tool}.exe" for place in ("x64", "x32") for tool in ("sspi-client", "sspi-server", "sspi-dtls", "trust-ca", "import-pfx"))}
     verdict("all of it is there", {f"{top}/{name}" for name in wanted} <= names, sorted(wanted - {name[len(top) + 1:] for name in names}))
     verdict("and nothing that is not wanted", not [name for name in names if re.search(r"\.debug$|\.o$|\.key$|\.pem$", name)], names)
@@ -143,7 +143,7 @@ def check_release():
     versions = (folder / "VERSIONS").read_text()
     locked = re.findall(r"^source (?:gmp|nettle|gnutls28|libgcrypt20|libgpg-error) +(\S+)", (TOP / "deps/lock").read_text(), re.M)
     patches = [path.name for path in (TOP / "deps/patches").glob("*.patch")]
-    verdict("VERSIONS names what is linked in, and the patches", all(word in versions for word in [*locked, *patches, "libtasn1", "libunistring", "libgcrypt", "libgpg-error", version]) and not re.search(r"libtasn1 +\(in", versions), versions)
+    verdict("VERSIONS names what is linked in, and the patches", all(word in versions for word in [*locked, *patches, "libtasn1", "libunistring", "libgcrypt", "libgpg-error", "libgcc", "mingw-w64 ", version]) and not re.search(r"libtasn1 +\(in", versions), versions)
     verdict("the verb has its version", version in (folder / "schannel_gnutls.verb").read_text() and "@VERSION@" not in (folder / "schannel_gnutls.verb").read_text())
     broken = [f"{path.name}: {broken_links(path, folder)}" for path in folder.rglob("*.md") if broken_links(path, folder)]
     verdict("the documents' links lead somewhere in the release, too", not broken, broken)

@@ -159,7 +159,7 @@ def check_setup_in_use(wine):
         good = code == 0 and "clients may speak         TLS 1.2, TLS 1.3" in output and re.search(r"trusted roots +\d{2,}: ", output)
         good = good and "not tried" not in output
         for bits in {64 if dll == "x86_64" else 32 for _, dll in prefix.bits}:
-            good = good and re.search(rf"^{bits}-bit programs load +C:.windows.system32.schannel.dll, schannel-gnutls [\d.]+, GnuTLS [\d.]+$", output, re.M)
+            good = good and re.search(rf"^{bits}-bit programs load +C:.windows.system32.schannel.dll{' .syswow64.' if bits == 32 and arch == 'win64' else ''}, schannel-gnutls [\d.]+, GnuTLS [\d.]+$", output, re.M)
         verdict(wine, f"{arch}: status says what programs load", good, output)
         code, output = prefix.script("doctor")
         good = code == 0 and "Nothing is wrong." in output and output.count("has spoken TLS 1.3 ") == output.count("and it refuses that server's certificate") == len(prefix.bits)
@@ -258,7 +258,7 @@ def check_setup_doctor_finds(wine):
     rows = (("the registry turned TLS off", lambda: switch(0), {}, "the registry has turned TLS 1.2 and TLS 1.3 off", lambda: switch(1)),
             ("an override in the environment", lambda: None, {"WINEDLLOVERRIDES": "schannel=b"}, "WINEDLLOVERRIDES in the environment names schannel", lambda: None),
             ("a file of the wrong kind", wrong_kind, {}, "system32/schannel.dll is of the wrong kind (x32, and x64 belongs there)", lambda: prefix.script("install")),
-            ("no file", lambda: prefix.dll().unlink(), {}, "system32/schannel.dll is none", lambda: prefix.script("install")),
+            ("no file", lambda: prefix.dll().unlink(), {}, "there is no Schannel: there is no system32/schannel.dll; run install", lambda: prefix.script("install")),
             ("too few roots", lambda: None, {"_wine": fewer_roots}, "trusts 3 roots, so nearly every server will be refused", lambda: None),
             ("a Wine that is none", lambda: None, {"_wine": "/bin/false"}, "no 64-bit program runs in this prefix", lambda: None))
     for name, harm, env, sentence, mend in rows:
@@ -286,6 +286,11 @@ def check_setup_refuses(wine):
                                         ("no game", ["status", "--steam", "1"], 1, "no prefix for 1")):
         code, output = prefix.script(*args)
         verdict(wine, f"{name}: exit {code_}", code == code_ and sentence in output, (code, output))
+    if not os.geteuid():
+        os.chown(prefix.path, 12345, -1)
+        before = snapshot(prefix.path)
+        code, output = prefix.script("install")
+        verdict(wine, "another user's prefix is left to its owner", code == 1 and "run it as its owner" in output and not differences(before, snapshot(prefix.path)), output)
     verdict(wine, "nothing was made", not (WORK / "setup/nowhere").exists() and [path.name for path in empty.iterdir()] == ["system.reg"])
 
 

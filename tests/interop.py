@@ -61,11 +61,8 @@ def certificates_for(suite):
 def cells():
     for peer, role in [*itertools.product(TOOLS, ("client", "server")), *((peer, "client") for peer in WEB)]:
         for protocol in PROTOCOLS:
-            for suite in SUITES[protocol]:
+            for suite in SUITES[protocol] + ON_NAME[protocol]:
                 for certificate, what in itertools.product(certificates_for(suite), (*WHATS, *([H2] if peer in WEB else []))):
-                    yield Cell(peer, role, protocol, suite, certificate, what)
-            for suite in ON_NAME[protocol]:
-                for certificate, what in itertools.product(certificates_for(suite), ("plain", "client certificate", "resumption")):
                     yield Cell(peer, role, protocol, suite, certificate, what)
         for suite in PSK:
             yield Cell(peer, role, "TLS 1.2", suite, "none", "plain")

@@ -5,6 +5,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <errno.h>
+#include <stdio.h>
 
 SECURITY_STATUS profile_for(DWORD protocols, struct profile **profile)
 {
@@ -321,4 +322,33 @@ void held_close(struct identity *identity, struct held_key *key)
 {
     identity_destroy(identity);
     gnutls_privkey_deinit(key->key);
+}
+
+/* --- certificates of tests/pki.py ----------------------------------------------------------------------- */
+
+unsigned pki_chain(const char *name, struct span chain[PEER_CHAIN_MAX])
+{
+    static BYTE der[65536];
+    static char pem[65536];
+    char path[MAX_PATH];
+    size_t size, used = 0;
+    unsigned count = 0;
+    const char *at;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s-chain.pem", getenv("PKI") ? getenv("PKI") : ".", name);
+    if (!(file = fopen(path, "rb"))) return 0;
+    size = fread(pem, 1, sizeof(pem) - 1, file);
+    fclose(file);
+    pem[size] = 0;
+    for (at = pem; (at = strstr(at, "-----BEGIN")) && count < PEER_CHAIN_MAX; at++)
+    {
+        DWORD room = (DWORD)(sizeof(der) - used);
+
+        if (!CryptStringToBinaryA(at, 0, CRYPT_STRING_BASE64HEADER, der + used, &room, NULL, NULL)) return 0;
+        chain[count].data = der + used;
+        chain[count++].size = room;
+        used += room;
+    }
+    return count;
 }

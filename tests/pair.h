@@ -60,4 +60,9 @@ struct held_key
 struct identity *held_identity(enum identity_type type, unsigned bits, struct held_key *key);
 void held_close(struct identity *identity, struct held_key *key);
 
+/* --- certificates of tests/pki.py ----------------------------------------------------------------------- */
+
+/* Those of NAME-chain.pem, in memory that the next call uses again; how many. */
+unsigned pki_chain(const char *name, struct span chain[PEER_CHAIN_MAX]);
+
 #endif

@@ -3,7 +3,7 @@
 
     tests/programs.py [--only NAME] [--wine 8|10] [--arch x86_64|i686]
 
-curl and aria2 are built by deps/programs.sh; WinHTTP and WinINet are Wine's own, under Wine's cscript. curl asks with SCHANNEL_CRED on
+curl, aria2 and libgit2's example lg2 are built by deps/programs.sh; WinHTTP and WinINet are Wine's own, under Wine's cscript. curl asks with SCHANNEL_CRED on
 an old Windows and with SCH_CREDENTIALS, and so for TLS 1.3, on Windows 11, so it is run as both: a copy of the program for each, whose name
 the registry gives the version. Prints a line for each thing a program was seen to do, and at the end "N passed, N failed, N skipped".
 """
@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -65,7 +66,7 @@ SITES = (
 
 
 def sites():
-    """nginx with a server for each of SITES. /who says what was negotiated, everything else is a file of build/programs/www."""
+    """nginx with a server for each of SITES. /who says what was negotiated, /git/ is git's, everything else is a file of build/programs/www."""
     www = WORK / "www"
     www.mkdir(exist_ok=True)
     (www / "index.html").write_text("It works.\n")
@@ -80,6 +81,7 @@ def sites():
         ssl_protocols {protocols}; ssl_certificate {PKI}/{cert}-chain.pem; ssl_certificate_key {PKI}/{cert}.key;
         {more if more != "http2" else ""}
         location = /who {{ return 200 "$ssl_protocol $ssl_cipher reused=$ssl_session_reused $server_protocol $ssl_client_verify $ssl_client_s_dn\\n"; }}
+        location /git/ {{ proxy_pass http://127.0.0.1:{run.ports["GIT"]}; client_max_body_size 0; }}
     }}"""
     conf = WORK / "nginx.conf"
     conf.write_text(f"""
@@ -125,6 +127,58 @@ def taking_server(name):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taker)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     run.ports[name] = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+class Git(http.server.BaseHTTPRequestHandler):
+    """git's protocol over HTTP, for what lies in build/programs/git; nginx stands in front of it, with TLS."""
+
+    protocol_version = "HTTP/1.1"
+
+    def service(self, name, options, request):
+        folder = WORK / "git" / self.path.split("/")[2]
+        done = subprocess.run(["git", name[len("git-"):], "--stateless-rpc", *options, folder], input=request, stdout=subprocess.PIPE, env=GIT_SETTINGS)
+        return done.stdout
+
+    def answer(self, kind, body):
+        self.send_response(200)
+        self.send_header("Content-Type", f"application/x-{kind}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        name = self.path.partition("?service=")[2]
+        first = f"# service={name}\n".encode()
+        self.answer(f"{name}-advertisement", b"%04x%s0000" % (len(first) + 4, first) + self.service(name, ["--advertise-refs"], b""))
+
+    def do_POST(self):
+        name = self.path.rpartition("/")[2]
+        self.answer(f"{name}-result", self.service(name, [], self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def log_message(self, *_):
+        pass
+
+
+GIT_SETTINGS = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", **{f"GIT_{who}_{what}": "someone@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}}
+
+
+def git(folder, *args):
+    return subprocess.run(["git", "-C", folder, *args], stdout=subprocess.PIPE, check=True, env=GIT_SETTINGS).stdout.decode().strip()
+
+
+def git_server():
+    """A repository of 5 MB that does not shrink, and a server of it without TLS."""
+    shutil.rmtree(WORK / "git", ignore_errors=True)
+    work = WORK / "git/work"
+    work.mkdir(parents=True)
+    git(work, "init", "-q", "-b", "master")
+    (work / "some").write_bytes(os.urandom(5_000_000))
+    git(work, "add", "some")
+    git(work, "commit", "-q", "-m", "Some bytes")
+    git(WORK, "clone", "-q", "--bare", work, WORK / "git/some.git")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Git)
+    run.ports["GIT"] = server.server_address[1]
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
@@ -332,6 +386,38 @@ def aria2_fetches_and_refuses(wine):
             verdict(good, wine, arch, f"aria2c: {site.lower().replace('_', ' ')}: {status or 'taken'}", f"{code} {output}")
 
 
+@program
+def libgit2_clones_pushes_and_refuses(wine):
+    """lg2, which gives Schannel an alert buffer, no flag for extended errors, and a bit for TLS 1.3 with SCHANNEL_CRED; and judges
+    by the chain that it has crypt32 make of the handle's certificate, lists of revoked ones included."""
+    for arch in wine.arches:
+        lg2, clone = run.BUILD / arch / "programs/lg2.exe", OUT / "clone"
+        for site in "GOOD", "TLS12":
+            shutil.rmtree(clone, ignore_errors=True)
+            code, output = wine.run("wine", lg2, "clone", url(site, "/git/some.git"), "out/clone", timeout=120)
+            same = (clone / "some").exists() and sha256(clone / "some") == sha256(WORK / "git/work/some")
+            verdict(code == 0 and same, wine, arch, f"lg2: a clone, {site}", f"{code} {output}")
+        # It has words for one doubt at a time; of several it says crypt32's number, CERT_TRUST_...
+        # Wine's crypt32 knows no addresses in certificates, so 127.0.0.1 is another name.
+        for site, trust, said in (("EXPIRED", 0x1, None), ("UNTRUSTED", 0x10000, None), ("NO_LIST", 0x40, None), ("REVOKED", None, "revoked"), ("GOOD", None, "not valid for this hostname"),
+                                  ("TLS13", None, "could not initialize security context")):
+            shutil.rmtree(OUT / "refused", ignore_errors=True)
+            address = url(site, "/git/some.git")
+            code, output = wine.run("wine", lg2, "clone", address.replace("localhost", "127.0.0.1") if site == "GOOD" else address, "out/refused", timeout=60)
+            number = re.search(r"certificate lookup failure: (\d+)", output)
+            right = said in output if said else number and int(number.group(1)) & trust
+            verdict(code != 0 and right and not (OUT / "refused/some").exists(), wine, arch, f"lg2: {said or site.lower().replace('_', ' ')}", f"{code} {output}")
+        if not (clone / "some").exists():
+            continue
+        (clone / "more").write_bytes(os.urandom(3_000_000))
+        git(clone, "add", "more")
+        git(clone, "commit", "-q", "-m", f"More, from Wine {wine.version} {arch}")
+        code, output = wine.run("wine", lg2, "push", cwd=clone, timeout=120)
+        verdict(code == 0 and git(WORK / "git/some.git", "rev-parse", "master") == git(clone, "rev-parse", "HEAD"), wine, arch, "lg2: a push arrives", f"{code} {output}")
+        code, output = wine.run("wine", lg2, "ls-remote", "origin", cwd=clone)
+        verdict(code == 0 and git(clone, "rev-parse", "HEAD") in output, wine, arch, "lg2: ls-remote sees it", f"{code} {output}")
+
+
 # Wine's own, as a script under its cscript uses them; neither looks at lists of revoked certificates.
 SCRIPT = """
 var http = new ActiveXObject("%s");
@@ -378,6 +464,7 @@ def import_pfx_keeps_keys_apart_and_says_what_is_wrong(wine):
 
 def start_peers():
     (WORK / "peers.log").write_bytes(b"")
+    git_server()
     sites()
     taking_server("TAKER")
     run.wait_for_peers()

@@ -332,6 +332,60 @@ static void test_a_change_is_noticed(void)
     }
 }
 
+#define PLACE L"Software\\schannel-gnutls test"
+
+static void write_below(const WCHAR *path, DWORD value)
+{
+    ok(!RegSetKeyValueW(HKEY_CURRENT_USER, path, L"value", REG_DWORD, &value, sizeof(value)), "not set\n");
+}
+
+/* Two places, one of which is not there at first; and what is beside them does not count. */
+static void test_places_are_watched_together(void)
+{
+    static struct registry_watch watch = {
+        .places = { { HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control", KEY_WOW64_64KEY },
+                    { HKEY_CURRENT_USER, PLACE L"\\a\\b\\c", 0 } },
+        .count = 2
+    };
+    unsigned i;
+
+    RegDeleteTreeW(HKEY_CURRENT_USER, PLACE);
+    ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "known unseen\n");
+    for (i = 0; i < 3; i++)
+    {
+        ok(registry_watch_ask(&watch) == REGISTRY_SAME, "round %u: changed by asking\n", i);
+        write_below(L"Software\\schannel-gnutls beside", i);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: one beside may be it\n", i);
+        write_below(L"Software\\schannel-gnutls beside\\c", i);
+        write_below(L"Software\\schannel-gnutls beside", i + 1);
+        ok(registry_watch_ask(&watch) == REGISTRY_SAME, "round %u: what is beside counts\n", i);
+        write_below(PLACE L"\\a", 1);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: half of it came unseen\n", i);
+        write_below(PLACE L"\\a", 2);
+        ok(registry_watch_ask(&watch) == REGISTRY_SAME, "round %u: what is above counts\n", i);
+        write_below(PLACE L"\\a\\b\\c\\d", 1);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: it came unseen\n", i);
+        write_below(PLACE L"\\a\\b\\c\\d", 2);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: a value below it\n", i);
+        ok(registry_watch_ask(&watch) == REGISTRY_SAME, "round %u: changed by asking\n", i);
+        set(L"TLS 1.2\\Client", L"Enabled", i);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: the other place\n", i);
+        RegDeleteTreeW(HKEY_CURRENT_USER, PLACE);
+        ok(registry_watch_ask(&watch) == REGISTRY_CHANGED, "round %u: it went unseen\n", i);
+        RegDeleteTreeW(HKEY_CURRENT_USER, L"Software\\schannel-gnutls beside");
+        registry_watch_ask(&watch);
+    }
+    clear();
+}
+
+static void test_a_place_that_cannot_be_watched(void)
+{
+    static struct registry_watch watch = { .places = { { NULL, L"nowhere", 0 } }, .count = 1 };
+
+    ok(registry_watch_ask(&watch) == REGISTRY_UNWATCHED, "watched\n");
+    ok(registry_watch_ask(&watch) == REGISTRY_UNWATCHED, "watched when asked again\n");
+}
+
 START_TEST(registry)
 {
     RUN(test_without_values_the_defaults_hold);
@@ -343,4 +397,6 @@ START_TEST(registry)
     RUN(test_sizes_of_keys);
     RUN(test_lists_of_suites_and_curves);
     RUN(test_a_change_is_noticed);
+    RUN(test_places_are_watched_together);
+    RUN(test_a_place_that_cannot_be_watched);
 }

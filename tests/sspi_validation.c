@@ -122,7 +122,7 @@ static void test_deferred_validation_tells_its_reason(void)
     for (i = 0; i < ARRAY_SIZE(reasons); i++)
         for (j = 0; j < ARRAY_SIZE(attributes); j++)
         {
-            struct certificate_validation_result result = { 1, 1 };
+            struct certificate_validation_result result = { 1, 1 }, again = { 1, 1 };
             struct client client;
 
             client_acquire_flags(&client, 0, TRUE,
@@ -131,6 +131,8 @@ static void test_deferred_validation_tells_its_reason(void)
             client_connect(&client, peer_port(reasons[i].peer));
             ok_status(client_handshake(&client), SEC_E_OK);
             ok_status(sspi->QueryContextAttributesW(&client.context, attributes[j], &result), SEC_E_OK);
+            ok_status(sspi->QueryContextAttributesW(&client.context, attributes[j], &again), SEC_E_OK);
+            ok(!memcmp(&again, &result, sizeof(again)), "%s: not the same again\n", reasons[i].peer);
             ok(result.verify_chain_status == reasons[i].reason, "%s: %#lx\n", reasons[i].peer,
                result.verify_chain_status);
             ok((result.chain_error_status & reasons[i].trust) == reasons[i].trust, "%s: trust %#lx\n",
@@ -140,6 +142,45 @@ static void test_deferred_validation_tells_its_reason(void)
                    result.chain_error_status);
             client_close(&client);
         }
+}
+
+/* What was accepted once is no pass for another name, and what was refused is refused again. */
+static void test_the_same_chain_again_and_again(void)
+{
+    static const struct
+    {
+        const WCHAR *target;
+        DWORD flags;
+        SECURITY_STATUS status;
+    } turns[] = {
+        { L"example.org", 0, SEC_E_WRONG_PRINCIPAL },
+        { L"localhost", 0, SEC_E_OK },
+        { L"localhost", 0, SEC_E_OK },
+        { L"example.org", 0, SEC_E_WRONG_PRINCIPAL },
+        { L"example.org", SCH_CRED_NO_SERVERNAME_CHECK, SEC_E_OK },
+        { L"example.org", SCH_CRED_NO_SERVERNAME_CHECK, SEC_E_OK },
+        { L"example.org", 0, SEC_E_WRONG_PRINCIPAL },
+        { L"127.0.0.1", 0, SEC_E_OK },
+        { L"127.0.0.2", 0, SEC_E_WRONG_PRINCIPAL },
+        { NULL, 0, SEC_E_OK },
+        { L"127.0.0.2", 0, SEC_E_WRONG_PRINCIPAL },
+        { L"localhost", SCH_CRED_REVOCATION_CHECK_END_CERT, CRYPT_E_NO_REVOCATION_CHECK },
+        { L"localhost", 0, SEC_E_OK },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(turns); i++)
+    {
+        struct client client;
+        SECURITY_STATUS status;
+
+        client_acquire_flags(&client, 0, TRUE, SCH_CRED_NO_DEFAULT_CREDS | turns[i].flags);
+        client.target = turns[i].target;
+        client_connect(&client, peer_port("PEER_OPENSSL"));
+        status = client_handshake(&client);
+        ok(status == turns[i].status, "turn %u: %#lx\n", i, status);
+        client_close(&client);
+    }
 }
 
 static BOOL asks_for_status(DWORD flags)
@@ -169,6 +210,7 @@ START_TEST(sspi_validation)
 {
     if (!sspi_open()) return;
     RUN(test_each_chain_gets_its_verdict);
+    RUN(test_the_same_chain_again_and_again);
     RUN(test_deferred_validation_tells_its_reason);
     RUN(test_a_stapled_answer_is_asked_for_with_revocation_only);
     RUN(test_a_credential_of_nothing_validates_too);

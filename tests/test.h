@@ -20,6 +20,14 @@
 #undef ARRAY_SIZE
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Says that Wine has started the program, before anything of the DLL under test is loaded: who prints less
+ * than this has not been a test of it. */
+static void __attribute__((constructor)) test_program_begins(void)
+{
+    printf("BEGIN\n");
+    fflush(stdout);
+}
+
 /* PASS, FAIL or SKIP, and the test's name: what tests/run.py counts. A test that is skipped says why in
  * test_skipped. */
 static const char *test_skipped;

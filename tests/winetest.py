@@ -9,7 +9,7 @@ loopback and an /etc/hosts that leads there. That takes root.
 
 Each program runs twice: with WINETEST_PLATFORM=windows, where no failure is forgiven for running under Wine, and with
 =wine, where none is for being an old Windows. What tests Schannel itself has to pass, with nothing skipped. What tests
-other things that use it may fail where it fails with Wine's own schannel.dll as well, and nowhere else twice.
+other things that use it may fail where it fails with Wine's own schannel.dll as well, and nowhere else three times running.
 
 Prints a line for each program, what failed below it, and at the end "N passed, N failed, N skipped".
 """
@@ -114,9 +114,14 @@ def make_certificates():
 
 
 CGI = {
+    # With its length: without one, whether the end of the page comes along with its text or after it is left to chance, and
+    # http.c's asynchronous read (lines 1193 and 1196) fails in the second case, with any schannel.dll.
     "post.php": """#!/bin/sh
-printf 'Content-Type: text/plain\\r\\n\\r\\n'
-{ head -c "$CONTENT_LENGTH"; echo; } | tr '&' '\\n' | sed 's/=/ => /'
+page=$(mktemp) # not a variable: winhttp.c posts a byte 0
+{ head -c "$CONTENT_LENGTH"; echo; } | tr '&' '\\n' | sed 's/=/ => /' >"$page"
+printf 'Content-Type: text/plain\\r\\nContent-Length: %d\\r\\n\\r\\n' "$(wc -c <"$page")"
+cat "$page"
+rm "$page"
 """,
     "chunked": """#!/bin/sh
 printf 'Content-Type: text/html\\r\\n\\r\\n<html>one\\n'
@@ -159,7 +164,7 @@ def apache_server():
     (WWW / "tests/clientcert/index.html").write_text(page)
     modules = "\n".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so"
                         for m in ("mpm_event", "authn_core", "authz_core", "dir", "mime", "alias", "socache_shmcb", "ssl", "http2", "include", "filter", "deflate",
-                                  "cgid"))
+                                  "cgid", "env"))
     conf = WORK / "apache.conf"
     conf.write_text(f"""
 ServerRoot {WORK}
@@ -181,6 +186,7 @@ ScriptAliasMatch ^/tests/(post\.php|redirecttest\.php|chunked)$ {WORK}/cgi/$1
 ScriptSock {WORK}/cgi-socket
 <Directory {WORK}/cgi>
     Require all granted
+    SetEnv ap_trust_cgilike_cl 1
 </Directory>
 <Location /tests/data.php>
     ForceType text/html
@@ -346,11 +352,13 @@ def compare(wine, plain, arch, name, platform):
         bad = [line for line in bad if line not in excused]
         for line in excused:
             print(f"          {line}: does not count: {why}", flush=True)
-    if bad and not fewest:
-        # WinINet's tests of asynchronous requests depend on when the last bytes come; what fails once and not twice is that.
-        again = worse(run_program(wine, program, platform), own)
+    for _ in range(2):
+        # The tests of asynchronous requests depend on when bytes come: what counts fails each time with ours, and not with Wine's own.
+        if fewest or not bad:
+            break
+        again = worse(run_program(wine, program, platform), run_program(plain, program, platform))
         for line in set(bad) - set(again):
-            print(f"          {line}: not a second time", flush=True)
+            print(f"          {line}: not each time, or with Wine's own as well", flush=True)
         bad = [line for line in bad if line in again]
     if not bad and ours.executed < fewest:
         bad = [f"only {ours.executed} checks of at least {fewest}"]

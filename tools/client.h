@@ -105,6 +105,9 @@ SECURITY_STATUS connection_receive_answer(struct connection *connection, data_fu
 
 double seconds_since(LARGE_INTEGER start);
 
+/* Whether a name looks like one of IANA's of a suite: TLS_..., up to a hash. */
+BOOL suite_named(const WCHAR *name, size_t length);
+
 /* Speaks a protocol up to where TLS begins; FALSE, and a line about it, when the server does not want to. */
 BOOL starttls(struct sample_stream *stream, const WCHAR *protocol, const WCHAR *host);
 BOOL starttls_known(const WCHAR *protocol); /* FALSE, and a line about those that are */

@@ -17,6 +17,15 @@ static BOOL parse_alpn(const WCHAR *list)
     return sample_alpn(list, &options.alpn);
 }
 
+static BOOL parse_ciphers(const WCHAR *list)
+{
+    size_t length;
+
+    for (options.ciphers = list; *list; list += length + !!list[length])
+        if (!suite_named(list, length = wcscspn(list, L",:"))) return FALSE;
+    return *options.ciphers;
+}
+
 static BOOL parse_psk(const WCHAR *text)
 {
     return options.with_psk = sample_psk(text, &options.psk);
@@ -79,7 +88,7 @@ static const struct option table[] = {
     PROTOCOL("tls1_2", SP_PROT_TLS1_2_CLIENT, "only TLS 1.2"),
     PROTOCOL("tls1_3", SP_PROT_TLS1_3_CLIENT, "only TLS 1.3"),
     PARSED("protocols", "LIST", parse_protocols, "the same as a list: ssl3,tls1.0,tls1.1,tls1.2,tls1.3,dtls1.0,\ndtls1.2 (default: what the system enables)"),
-    TEXT_("ciphers", "LIST", ciphers, "offer only what these suites are made of, by the names of IANA,\nsuch as TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"),
+    PARSED("ciphers", "LIST", parse_ciphers, "offer only what these suites are made of, by the names of IANA,\nsuch as TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"),
     PARSED("alpn", "LIST", parse_alpn, "application protocols to offer, such as h2,http/1.1"),
     FLAG("weak", weak, "use weak suites, too, where the registry names them, and no\nencryption"),
     FLAG("legacy", legacy, "ask with SCHANNEL_CRED, as programs before Windows 10 do\n(no TLS 1.3)"),
@@ -241,6 +250,8 @@ static BOOL check(void)
     if (options.starttls && !starttls_known(options.starttls)) return FALSE;
     if (options.legacy && options.ciphers)
         return complain("-ciphers wants SCH_CREDENTIALS, so not -legacy", L"");
+    if (options.insecure && options.revocation)
+        return complain("-status looks at a certificate, -insecure at none", L"");
     if (options.starttls && options.datagrams) return complain("-starttls goes with TCP only", L"");
     if (options.line_count && (options.datagrams || options.bench))
         return complain("-send goes neither with -dtls nor with -bench", L"");

@@ -156,6 +156,12 @@ static void print_certificate(unsigned number, PCCERT_CONTEXT certificate)
     if (options.show_certificates) fputs(pem_of(certificate), stdout);
 }
 
+static void print_pem(unsigned number, PCCERT_CONTEXT certificate)
+{
+    (void)number;
+    fputs(pem_of(certificate), stdout);
+}
+
 static const char *validation(void)
 {
     if (options.insecure) return "none (-insecure)";
@@ -177,6 +183,7 @@ static void print_briefly(const struct agreement *agreement)
            is_resumed(agreement) ? ", resumed" : "");
     if (agreement->leaf) print_name("certificate     ", &agreement->leaf->pCertInfo->Subject);
     printf("validation      %s\n", validation());
+    if (options.show_certificates) each_certificate(agreement->leaf, print_pem);
 }
 
 static void print_all(const struct connection *connection, const struct agreement *agreement)

@@ -74,6 +74,21 @@ static UNICODE_STRING unicode(const WCHAR *text)
     return (UNICODE_STRING){ size, size, (WCHAR *)text };
 }
 
+BOOL suite_named(const WCHAR *name, size_t length)
+{
+    size_t i, size;
+
+    if (length < 4 || wcsncmp(name, L"TLS_", 4)) return FALSE;
+    for (i = 0; i < ARRAY_SIZE(parts); i++)
+    {
+        size = wcscspn(parts[i].word, L",");
+        if (parts[i].usage == TlsParametersCngAlgUsageDigest && length > size &&
+            !wcsncmp(name + length - size, parts[i].word, size))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* SCH_CREDENTIALS forbids; so what is in none of the suites is forbidden. How many settings that makes. */
 static DWORD forbid_others(CRYPTO_SETTINGS settings[ARRAY_SIZE(parts)],
                            UNICODE_STRING modes[ARRAY_SIZE(parts)])

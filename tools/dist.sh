@@ -56,6 +56,19 @@ for package in gnutls28 nettle gmp libgcrypt20 libgpg-error; do
     tar -xf "$(orig "$package")" -C "$out/licences/$package" --strip-components=1 --no-anchored --wildcards \
         --exclude='*/*/*' 'COPYING*' AUTHORS $more
 done
+# What the compiler adds of its own: libgcc, whose licence lets it go anywhere, and mingw-w64's start-up code, which wants its
+# notices kept. Debian's packages have them.
+runtime= # a line of VERSIONS each
+for pair in libgcc:gcc-mingw-w64-x86-64-win32 mingw-w64:mingw-w64-x86-64-dev; do
+    notices=/usr/share/doc/${pair#*:}/copyright
+    [ -f "$notices" ] || { echo "dist: $notices is missing: the release has to have it" >&2; exit 1; }
+    mkdir "$out/licences/${pair%:*}"
+    cp "$notices" "$out/licences/${pair%:*}/"
+    # shellcheck disable=SC2016 # dpkg's own
+    runtime="$runtime${pair%:*} $(dpkg-query -W -f '${Version}' "${pair#*:}")
+"
+done
+
 cp "$top/deps/lock" "$top/deps/build.sh" "$out/sources/"
 cp "$top"/deps/patches/*.patch "$out/sources/patches/"
 
@@ -77,6 +90,13 @@ inner() { # a version inside GnuTLS's own source
         GMP "$(debian gmp | sed 's/.*://; s/[+-].*//')" "$(debian gmp)" "LGPL-3.0-or-later or GPL-2.0-or-later: licences/gmp" \
         libgcrypt "$(debian libgcrypt20 | sed 's/-.*//')" "$(debian libgcrypt20)" "LGPL-2.1-or-later: licences/libgcrypt20/COPYING.LIB" \
         libgpg-error "$(debian libgpg-error | sed 's/-.*//')" "$(debian libgpg-error)" "LGPL-2.1-or-later: licences/libgpg-error/COPYING.LIB"
+    printf '%s' "$runtime" | while read -r part package; do
+        case $part in
+        libgcc) licence="GPL-3.0-or-later with the GCC Runtime Library Exception" ;;
+        *) licence="public domain, ZPL-2.1 and others" ;;
+        esac
+        printf '%-12s %-18s Debian %-18s %s\n' "$part" "${package%%-*}" "$package" "$licence: licences/$part/copyright"
+    done
     echo
     echo "Sources: Debian's source packages of these versions, whose SHA-256 sums are in sources/lock, with Debian's patches,"
     echo "and then ours in sources/patches, built by sources/build.sh with $(x86_64-w64-mingw32-gcc --version | head -n 1)"

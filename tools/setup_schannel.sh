@@ -162,8 +162,10 @@ find_prefix() {
     [ ! -f "$prefix/../tracked_files" ] || tracked=$prefix/../tracked_files
 }
 
-# Wine changes a prefix that somebody else owns as little as we should.
+# Wine refuses a prefix that somebody else owns. root could write it, and its owner's Wine could not change those files any more.
 check_owner() {
+    owner=$(stat -c %u "$prefix" 2>/dev/null || id -u)
+    [ "$owner" = "$(id -u)" ] || fail "$prefix belongs to $(stat -c %U "$prefix"), and this is $(id -un): run it as its owner; nothing was changed"
     [ -w "$prefix/drive_c/windows/system32" ] || fail "$prefix cannot be written by $(id -un)"
 }
 
@@ -469,14 +471,31 @@ file_status() { # folder
     fi
 }
 
+# 32-bit programs of a 64-bit prefix see syswow64 by the name of system32.
+redirected() { # x64 or x32
+    case "$1 $places" in "x32 "*syswow64*) printf ' (syswow64)' ;; esac
+}
+
+# secur32 has no Schannel without a file, ours or Wine's own, and none without GnuTLS for Wine's own.
+why_none() { # x64 or x32
+    for place in $places; do
+        [ "${place#*:}" != "$1" ] || exists "$prefix/drive_c/windows/${place%:*}/schannel.dll" ||
+            { say "there is no ${place%:*}/schannel.dll; run install"; return; }
+    done
+    case $1 in x64) bits=64 ;; *) bits=32 ;; esac
+    say "Wine's secur32 finds no $bits-bit libgnutls on this machine; run install --register"
+}
+
 program_status() { # x64 or x32
     case $1 in x64) bits=64 ;; *) bits=32 ;; esac
     if [ -z "$wine" ]; then
         field "$bits-bit programs load" "not tried: which Wine belongs to this prefix cannot be told (--wine FILE)"
     elif ! probe "$1"; then
         field "$bits-bit programs load" "not tried: $wine runs no $bits-bit programs here"
+    elif [ "$(answer "$1" client)" = "none, 0x80090305" ]; then
+        field "$bits-bit programs load" "no Schannel at all: $(why_none "$1")"
     elif [ "$(answer "$1" product)" = schannel-gnutls ]; then
-        field "$bits-bit programs load" "$(answer "$1" module), $(answer "$1" product) $(answer "$1" version), GnuTLS $(answer "$1" gnutls)"
+        field "$bits-bit programs load" "$(answer "$1" module)$(redirected "$1"), $(answer "$1" product) $(answer "$1" version), GnuTLS $(answer "$1" gnutls)"
     else
         field "$bits-bit programs load" "Wine's own Schannel, not this one (it offers: $(answer "$1" client))"
     fi
@@ -523,7 +542,9 @@ examine_files() {
     for place in $places; do
         folder=${place%:*}
         target=$prefix/drive_c/windows/$folder/schannel.dll
-        if [ -z "$(version_of "$target")" ]; then
+        if ! exists "$target"; then
+            bad "$folder/schannel.dll is missing: run install"
+        elif [ -z "$(version_of "$target")" ]; then
             bad "$folder/schannel.dll is $(file_status "$folder"): run install"
         elif [ "$(machine_of "$target")" != "${place#*:}" ]; then
             bad "$folder/schannel.dll is of the wrong kind ($(machine_of "$target"), and ${place#*:} belongs there): run install"
@@ -558,13 +579,13 @@ examine_program() { # x64 or x32
         bad "no $bits-bit program runs in this prefix with $wine"
         return 1
     elif [ "$(answer "$1" client)" = "none, 0x80090305" ]; then
-        bad "$bits-bit programs are told that there is no Schannel: Wine's secur32 finds no $bits-bit libgnutls on this machine; run install --register"
+        bad "$bits-bit programs are told that there is no Schannel: $(why_none "$1")"
         return 1
     elif [ "$(answer "$1" product)" != schannel-gnutls ]; then
         bad "$bits-bit programs load Wine's own Schannel, not this one"
         return 1
     fi
-    good "$bits-bit programs load $(answer "$1" module)"
+    good "$bits-bit programs load $(answer "$1" module)$(redirected "$1")"
     case ", $(answer "$1" client)," in
     *", TLS 1.2,"* | *", TLS 1.3,"*) ;;
     *) bad "the registry has turned TLS 1.2 and TLS 1.3 off for clients (it leaves: $(answer "$1" client)): look at SCHANNEL\\Protocols" ;;

@@ -123,6 +123,29 @@ static SECURITY_STATUS status_of_trust(DWORD trust)
     return trust & ~TRUST_PASSED_OVER ? SEC_E_CERT_UNKNOWN : SEC_E_OK;
 }
 
+/* For the user's log. */
+static const char *words_of(SECURITY_STATUS status)
+{
+    switch (status)
+    {
+    case SEC_E_UNTRUSTED_ROOT:
+        return "it leads to no root that is trusted here";
+    case SEC_E_WRONG_PRINCIPAL:
+        return "it is for another name";
+    case SEC_E_CERT_EXPIRED:
+        return "it or one above it has expired, or is not valid yet";
+    case SEC_E_CERT_WRONG_USAGE:
+        return "it is not for this use";
+    case CRYPT_E_REVOKED:
+        return "it or one above it is revoked";
+    case CRYPT_E_REVOCATION_OFFLINE:
+        return "who knows whether it is revoked cannot be asked";
+    case CRYPT_E_NO_REVOCATION_CHECK:
+        return "it does not say who knows whether it is revoked";
+    }
+    return "it or one above it is not sound";
+}
+
 /* GnuTLS's opinion of the chain that crypt32 built. */
 static SECURITY_STATUS second_opinion(PCCERT_CHAIN_CONTEXT chain, BOOL client)
 {
@@ -148,6 +171,22 @@ static SECURITY_STATUS check_name(PCCERT_CONTEXT leaf, const struct target *targ
     if (target->kind == TARGET_NONE) return SEC_E_OK;
     if (target->kind == TARGET_INVALID) return SEC_E_WRONG_PRINCIPAL;
     return chain_is_for(der, target->name, target->kind == TARGET_ADDRESS) ? SEC_E_OK : SEC_E_WRONG_PRINCIPAL;
+}
+
+/* The first end of a certificate in the chain that crypt32 built, its root among them. */
+static ULONG64 first_end(PCCERT_CHAIN_CONTEXT chain)
+{
+    const CERT_SIMPLE_CHAIN *simple = chain->cChain ? chain->rgpChain[0] : NULL;
+    ULONG64 first = simple && simple->cElement ? ~0ull : 0;
+    DWORD i;
+
+    for (i = 0; simple && i < simple->cElement; i++)
+    {
+        FILETIME end = simple->rgpElement[i]->pCertContext->pCertInfo->NotAfter;
+
+        first = min(first, (ULONG64)end.dwHighDateTime << 32 | end.dwLowDateTime);
+    }
+    return first;
 }
 
 /* What a stapled response says of the leaf, if the chain has an issuer to have signed it. */
@@ -185,7 +224,7 @@ static SECURITY_STATUS first_opinion(PCCERT_CHAIN_CONTEXT chain, WCHAR *host, BO
 }
 
 SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *target, DWORD flags,
-                                    struct span stapled, DWORD *trust)
+                                    struct span stapled, struct certificates_finding *finding)
 {
     static char server_auth[] = szOID_PKIX_KP_SERVER_AUTH, client_auth[] = szOID_PKIX_KP_CLIENT_AUTH;
     char *usages[] = { target ? server_auth : client_auth };
@@ -203,16 +242,23 @@ SECURITY_STATUS certificates_verify(PCCERT_CONTEXT leaf, const struct target *ta
     if (!CertGetCertificateChain(NULL, leaf, NULL, leaf->hCertStore, &para, build, NULL, &chain))
     {
         WARN("no chain could be built: %#lx\n", GetLastError());
-        *trust = CERT_TRUST_IS_PARTIAL_CHAIN;
+        finding->trust = CERT_TRUST_IS_PARTIAL_CHAIN;
+        finding->until = 0;
         return SEC_E_CERT_UNKNOWN;
     }
-    *trust = chain->TrustStatus.dwErrorStatus;
+    finding->trust = chain->TrustStatus.dwErrorStatus;
+    finding->until = first_end(chain);
     for (i = 0; named && i < TARGET_NAME_SIZE; i++) host[i] = (unsigned char)target->name[i];
     status = first_opinion(chain, named && target->kind == TARGET_HOST ? host : NULL, !target);
     if (!status && named) status = check_name(leaf, target);
     if (!status) status = second_opinion(chain, !target);
     if (!status) status = revocation_judge(chain, flags, stapled_status(chain, stapled));
-    if (status) WARN("refused: trust %#lx\n", (unsigned long)*trust);
+    if (status)
+        WARN("the certificate of %s is refused: %s (trust %#lx)\n",
+             !target         ? "the client"
+             : *target->name ? target->name
+                             : "the server",
+             words_of(status), (unsigned long)finding->trust);
     CertFreeCertificateChain(chain);
     return status;
 }

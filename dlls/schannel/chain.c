@@ -142,6 +142,28 @@ size_t chain_endpoint_hash(struct span leaf, uint8_t hash[CHAIN_HASH_MAX])
     return size;
 }
 
+static BOOL hash_number(gnutls_hash_hd_t hash, ULONG64 number)
+{
+    return gnutls_hash(hash, &number, sizeof(number)) >= 0;
+}
+
+BOOL chain_print(const struct span *parts, unsigned count, uint8_t print[CHAIN_PRINT_SIZE])
+{
+    gnutls_hash_hd_t hash;
+    BOOL good;
+    unsigned i;
+
+    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0) return FALSE;
+    good = hash_number(hash, count);
+    for (i = 0; good && i < count; i++)
+    {
+        good = hash_number(hash, parts[i].size);
+        if (good && parts[i].size) good = gnutls_hash(hash, parts[i].data, parts[i].size) >= 0;
+    }
+    gnutls_hash_deinit(hash, print);
+    return good;
+}
+
 /* A response without nextUpdate is believed for this long, in seconds. */
 #define STAPLED_LIFETIME 259200 /* three days */
 

@@ -1,6 +1,6 @@
 /*
  * A second opinion on a chain that crypt32 has accepted: it can only refuse. And the match of addresses,
- * which Wine's crypt32 cannot do, and the hash of a certificate's signature.
+ * which Wine's crypt32 cannot do, the hash of a certificate's signature, and that of a whole chain.
  */
 #ifndef SCHANNEL_CHAIN_H
 #define SCHANNEL_CHAIN_H
@@ -28,6 +28,12 @@ BOOL chain_is_for(struct span leaf, const char *name, BOOL address);
  * of Ed25519 and Ed448 do and for which the binding is undefined, or it is no certificate.
  */
 size_t chain_endpoint_hash(struct span leaf, uint8_t hash[CHAIN_HASH_MAX]);
+
+#define CHAIN_PRINT_SIZE 32 /* bytes */
+
+/* The SHA-256 of parts, each behind its length and all behind their number: other parts, or the same bytes
+ * cut elsewhere, have another. FALSE: no memory. */
+BOOL chain_print(const struct span *parts, unsigned count, uint8_t print[CHAIN_PRINT_SIZE]);
 
 /* What a stapled OCSP response says of a certificate. */
 enum stapled_status

@@ -9,6 +9,7 @@
 #include "hello.h"
 #include "log.h"
 #include "revocation.h"
+#include "verdicts.h"
 
 void context_lock(struct context *context)
 {
@@ -96,15 +97,13 @@ static SECURITY_STATUS find_alpn(const SecBuffer *buffer, struct span *list)
 static SECURITY_STATUS judge_peer(struct context *context, DWORD *trust)
 {
     struct span chain[PEER_CHAIN_MAX];
-    PCCERT_CONTEXT leaf;
-    SECURITY_STATUS status;
+    struct verdict_question question = { .chain = chain,
+                                         .count = session_peer_chain(context->session, chain),
+                                         .target = context->server ? NULL : &context->target,
+                                         .flags = context->credentials->flags,
+                                         .stapled = session_stapled(context->session) };
 
-    if (certificates_open(chain, session_peer_chain(context->session, chain), &leaf))
-        return SEC_E_CERT_UNKNOWN;
-    status = certificates_verify(leaf, context->server ? NULL : &context->target, context->credentials->flags,
-                                 session_stapled(context->session), trust);
-    CertFreeCertificateContext(leaf);
-    return status;
+    return verdicts_judge(&question, trust);
 }
 
 /* Called by the session, in the middle of a handshake step. */

@@ -13,8 +13,9 @@
 #include "protection.h"
 #include "log.h"
 
-#define NONCE_SIZE   12u
-#define NUMBERS_DTLS ((uint64_t)0xffffffffffff) /* sequence numbers without the epoch */
+#define NONCE_SIZE          12u
+#define EXPLICIT_NONCE_SIZE 8u
+#define NUMBERS_DTLS        ((uint64_t)0xffffffffffff) /* sequence numbers without the epoch */
 
 /* --- the library ---------------------------------------------------------------------------------------- */
 
@@ -44,13 +45,33 @@ void protection_library_close(void)
 
 /* --- keys ----------------------------------------------------------------------------------------------- */
 
-static void write_number(uint8_t *out, uint64_t number, size_t bytes)
+/* Big-endian numbers in one piece: what lies in several is waited for when it is read soon after, and a small
+ * record takes no longer than a few of such waits. */
+static inline void write_8(uint8_t *out, uint64_t number)
 {
-    while (bytes--)
-    {
-        out[bytes] = (uint8_t)number;
-        number >>= 8;
-    }
+    number = __builtin_bswap64(number);
+    memcpy(out, &number, 8);
+}
+
+static inline void write_4(uint8_t *out, uint32_t number)
+{
+    number = __builtin_bswap32(number);
+    memcpy(out, &number, 4);
+}
+
+static inline void write_2(uint8_t *out, size_t number)
+{
+    uint16_t swapped = __builtin_bswap16((uint16_t)number);
+
+    memcpy(out, &swapped, 2);
+}
+
+static inline uint64_t read_8(const uint8_t *in)
+{
+    uint64_t number;
+
+    memcpy(&number, in, 8);
+    return __builtin_bswap64(number);
 }
 
 void protection_clear(struct protection *protection)
@@ -97,7 +118,8 @@ BOOL protection_take_over(struct protection *protection, gnutls_session_t tls, B
     protection->version = protection->tls13 ? 0x0303 : version;
     protection->explicit_nonce = protection->tls13 ? 0 : suite->cipher->explicit_nonce;
     protection->tag = suite->cipher->tag;
-    protection->sequence = number_read(sequence, 8);
+    protection->sequence = read_8(sequence);
+    if (protection->explicit_nonce && protection->explicit_nonce != EXPLICIT_NONCE_SIZE) return FALSE;
     if (iv.size != NONCE_SIZE - protection->explicit_nonce || key.size > sizeof(protection->key))
         return FALSE;
     memcpy(protection->iv, iv.data, iv.size);
@@ -113,7 +135,7 @@ void protection_hand_back(const struct protection *protection, gnutls_session_t 
     uint8_t sequence[8];
 
     if (!protection_is_ours(protection)) return;
-    write_number(sequence, protection->sequence, sizeof(sequence));
+    write_8(sequence, protection->sequence);
     if (gnutls_record_set_state(tls, reading, sequence) < 0) ERR("GnuTLS did not take the sequence number\n");
 }
 
@@ -123,22 +145,20 @@ void protection_hand_back(const struct protection *protection, gnutls_session_t 
 static BOOL begin(const struct protection *protection, const uint8_t *record, size_t data_size)
 {
     const uint8_t *explicit_nonce = record + protection->header;
-    uint64_t number = protection->sequence;
+    uint64_t number = protection->sequence, counter;
     uint8_t nonce[NONCE_SIZE], aad[13];
-    unsigned i;
 
-    if (protection->header == DATAGRAM_HEADER_SIZE) number = number_read(record + 3, 8);
+    if (protection->header == DATAGRAM_HEADER_SIZE) number = read_8(record + 3);
     memcpy(nonce, protection->iv, NONCE_SIZE);
-    if (protection->explicit_nonce)
-        memcpy(nonce + NONCE_SIZE - protection->explicit_nonce, explicit_nonce, protection->explicit_nonce);
-    else
-        for (i = 0; i < 8; i++) nonce[NONCE_SIZE - 1 - i] ^= (uint8_t)(number >> 8 * i);
+    counter = read_8(protection->iv + NONCE_SIZE - 8) ^ number;
+    if (protection->explicit_nonce) counter = read_8(explicit_nonce);
+    write_8(nonce + NONCE_SIZE - 8, counter);
     if (gcry_cipher_setiv(protection->cipher, nonce, sizeof(nonce))) return FALSE;
 
     if (protection->tls13) return !gcry_cipher_authenticate(protection->cipher, record, RECORD_HEADER_SIZE);
-    write_number(aad, number, 8);
+    write_8(aad, number);
     memcpy(aad + 8, record, 3);
-    write_number(aad + 11, data_size, 2);
+    write_2(aad + 11, data_size);
     return !gcry_cipher_authenticate(protection->cipher, aad, sizeof(aad));
 }
 
@@ -173,11 +193,15 @@ SECURITY_STATUS protection_seal(struct protection *protection, struct record_lay
 
     if (!has_number(protection)) return SEC_E_ENCRYPT_FAILURE;
     if (!has_cipher(protection)) return SEC_E_INSUFFICIENT_MEMORY;
-    layout->header[0] = CONTENT_APPLICATION_DATA;
-    write_number(layout->header + 1, protection->version, 2);
-    if (protection->header == DATAGRAM_HEADER_SIZE) write_number(layout->header + 3, protection->sequence, 8);
-    write_number(layout->header + protection->header - 2, length, 2);
-    write_number(layout->header + protection->header, protection->sequence, protection->explicit_nonce);
+    write_4(layout->header, (uint32_t)CONTENT_APPLICATION_DATA << 24 | (uint32_t)protection->version << 8 |
+                                (uint32_t)length >> 8);
+    layout->header[4] = (uint8_t)length;
+    if (protection->header == DATAGRAM_HEADER_SIZE)
+    {
+        write_8(layout->header + 3, protection->sequence);
+        write_2(layout->header + 11, length);
+    }
+    if (protection->explicit_nonce) write_8(layout->header + protection->header, protection->sequence);
     layout->header_size = protection->header + protection->explicit_nonce;
     if (type_size) layout->trailer[0] = CONTENT_APPLICATION_DATA;
     layout->trailer_size = type_size + protection->tag;

@@ -8,6 +8,7 @@
 #define SCHANNEL_PATH L"SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL"
 #define POLICY_PATH   L"SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002"
 #define LOCAL_PATH    L"SYSTEM\\CurrentControlSet\\Control\\Cryptography\\Configuration\\Local\\SSL\\00010002"
+#define NAME_MAX_SIZE 32 /* of a subkey we know, in characters */
 #define FIPS_PATH     L"SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy"
 
 /*
@@ -17,19 +18,19 @@
  */
 static const struct
 {
-    const WCHAR *keys[2]; /* the client's, the server's */
-    DWORD protocols[2];
+    const WCHAR *name;
+    DWORD protocols[2]; /* the client's, the server's */
     BOOL enabled, by_default;
 } protocols[] = {
     /* clang-format off */
-    { { L"TLS 1.3\\Client",  L"TLS 1.3\\Server" },  { SP_PROT_TLS1_3_CLIENT,  SP_PROT_TLS1_3_SERVER },  TRUE,  TRUE },
-    { { L"TLS 1.2\\Client",  L"TLS 1.2\\Server" },  { SP_PROT_TLS1_2_CLIENT,  SP_PROT_TLS1_2_SERVER },  TRUE,  TRUE },
-    { { L"TLS 1.1\\Client",  L"TLS 1.1\\Server" },  { SP_PROT_TLS1_1_CLIENT,  SP_PROT_TLS1_1_SERVER },  TRUE,  FALSE },
-    { { L"TLS 1.0\\Client",  L"TLS 1.0\\Server" },  { SP_PROT_TLS1_0_CLIENT,  SP_PROT_TLS1_0_SERVER },  TRUE,  FALSE },
-    { { L"SSL 3.0\\Client",  L"SSL 3.0\\Server" },  { SP_PROT_SSL3_CLIENT,    SP_PROT_SSL3_SERVER },    FALSE, FALSE },
-    { { L"SSL 2.0\\Client",  L"SSL 2.0\\Server" },  { 0,                      SP_PROT_SSL2_SERVER },    FALSE, FALSE },
-    { { L"DTLS 1.2\\Client", L"DTLS 1.2\\Server" }, { SP_PROT_DTLS1_2_CLIENT, SP_PROT_DTLS1_2_SERVER }, TRUE,  TRUE },
-    { { L"DTLS 1.0\\Client", L"DTLS 1.0\\Server" }, { SP_PROT_DTLS1_0_CLIENT, SP_PROT_DTLS1_0_SERVER }, TRUE,  FALSE },
+    { L"TLS 1.3",   { SP_PROT_TLS1_3_CLIENT,  SP_PROT_TLS1_3_SERVER },  TRUE,  TRUE },
+    { L"TLS 1.2",   { SP_PROT_TLS1_2_CLIENT,  SP_PROT_TLS1_2_SERVER },  TRUE,  TRUE },
+    { L"TLS 1.1",   { SP_PROT_TLS1_1_CLIENT,  SP_PROT_TLS1_1_SERVER },  TRUE,  FALSE },
+    { L"TLS 1.0",   { SP_PROT_TLS1_0_CLIENT,  SP_PROT_TLS1_0_SERVER },  TRUE,  FALSE },
+    { L"SSL 3.0",   { SP_PROT_SSL3_CLIENT,    SP_PROT_SSL3_SERVER },    FALSE, FALSE },
+    { L"SSL 2.0",   { 0,                      SP_PROT_SSL2_SERVER },    FALSE, FALSE },
+    { L"DTLS 1.2",  { SP_PROT_DTLS1_2_CLIENT, SP_PROT_DTLS1_2_SERVER }, TRUE,  TRUE },
+    { L"DTLS 1.0",  { SP_PROT_DTLS1_0_CLIENT, SP_PROT_DTLS1_0_SERVER }, TRUE,  FALSE },
     /* clang-format on */
 };
 
@@ -39,7 +40,7 @@ static const WCHAR ciphers[] = L"Ciphers", hashes[] = L"Hashes", exchanges[] = L
 
 static const struct
 {
-    const WCHAR *folder; /* those of one stand together: it is opened once, and as a rule is not there */
+    const WCHAR *folder; /* as a rule it is not there */
     const WCHAR *key;
     ALG_ID algorithm;
 } algorithms[] = {
@@ -96,20 +97,14 @@ static void close_key(HKEY key)
 
 /* Names with commas in between (REG_SZ, as Group Policy writes them), or one after the other (REG_MULTI_SZ).
  * Calls `take` for each. FALSE when there is no such value. */
-static BOOL read_names(const WCHAR *path, const WCHAR *value,
+static BOOL read_names(HKEY key, const WCHAR *value,
                        void (*take)(struct registry_settings *settings, const WCHAR *name, size_t length),
                        struct registry_settings *settings)
 {
     WCHAR text[8192];
     DWORD size = sizeof(text) - sizeof(WCHAR), i, start = 0;
-    LSTATUS error;
-    HKEY key;
 
-    /* Both bitnesses have one list, as on Windows. */
-    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, path, 0, KEY_READ | KEY_WOW64_64KEY, &key)) return FALSE;
-    error = RegGetValueW(key, NULL, value, RRF_RT_REG_SZ | RRF_RT_REG_MULTI_SZ, NULL, text, &size);
-    RegCloseKey(key);
-    if (error) return FALSE;
+    if (RegGetValueW(key, NULL, value, RRF_RT_REG_SZ | RRF_RT_REG_MULTI_SZ, NULL, text, &size)) return FALSE;
     size /= sizeof(WCHAR);
     for (i = 0; i <= size; i++)
     {
@@ -161,66 +156,119 @@ static void take_group(struct registry_settings *settings, const WCHAR *name, si
     settings->groups[settings->group_count++] = group;
 }
 
+/* What the policy does not say, the machine's own list says. */
 static void read_lists(struct registry_settings *settings)
 {
-    settings->orders_suites = read_names(POLICY_PATH, L"Functions", take_suite, settings) ||
-                              read_names(LOCAL_PATH, L"Functions", take_suite, settings);
-    settings->orders_groups = read_names(POLICY_PATH, L"EccCurves", take_group, settings) ||
-                              read_names(LOCAL_PATH, L"EccCurves", take_group, settings);
+    static const WCHAR *const paths[] = { POLICY_PATH, LOCAL_PATH };
+    unsigned i;
+    HKEY key;
+
+    for (i = 0; i < ARRAY_SIZE(paths); i++)
+    {
+        /* Both bitnesses have one list, as on Windows. */
+        if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, paths[i], 0, KEY_READ | KEY_WOW64_64KEY, &key)) continue;
+        settings->orders_suites =
+            settings->orders_suites || read_names(key, L"Functions", take_suite, settings);
+        settings->orders_groups =
+            settings->orders_groups || read_names(key, L"EccCurves", take_group, settings);
+        RegCloseKey(key);
+    }
 }
 
 /* --- the SCHANNEL key ----------------------------------------------------------------------------------- */
 
-/* `schannel` may be NULL: then defaults hold. */
-static void read_protocols(HKEY schannel, struct protocol_policy *policy)
+/* The next of a key's subkeys. Asking for those there are takes few questions where hardly any is, which is
+ * nearly always. */
+static BOOL next_below(HKEY key, DWORD *index, WCHAR name[NAME_MAX_SIZE])
 {
-    HKEY folder = open_below(schannel, L"Protocols"), key;
-    unsigned i, side;
+    LSTATUS error;
+    DWORD size;
 
-    for (i = 0; i < ARRAY_SIZE(protocols); i++)
-        for (side = 0; side < 2; side++)
-        {
-            BOOL enabled = protocols[i].enabled, by_default = protocols[i].by_default, disabled;
-
-            if ((key = open_below(folder, protocols[i].keys[side])))
-            {
-                if (read_flag(key, NULL, L"Enabled", &enabled)) by_default = enabled;
-                if (read_flag(key, NULL, L"DisabledByDefault", &disabled)) by_default = !disabled;
-            }
-            close_key(key);
-            if (enabled) policy->enabled |= protocols[i].protocols[side];
-            if (enabled && by_default) policy->by_default |= protocols[i].protocols[side];
-        }
-    close_key(folder);
+    do
+    {
+        size = NAME_MAX_SIZE;
+        error = RegEnumKeyExW(key, (*index)++, name, &size, NULL, NULL, NULL, NULL);
+    } while (error == ERROR_MORE_DATA); /* none of ours */
+    return !error;
 }
 
-static void read_algorithms(HKEY schannel, struct registry_settings *settings)
+/* What `key`, which may be NULL, says of one side of a protocol. */
+static void read_side(HKEY key, BOOL *enabled, BOOL *by_default)
 {
-    const WCHAR *opened = NULL;
-    HKEY folder = NULL;
+    BOOL disabled;
+
+    if (!key) return;
+    if (read_flag(key, NULL, L"Enabled", enabled)) *by_default = *enabled;
+    if (read_flag(key, NULL, L"DisabledByDefault", &disabled)) *by_default = !disabled;
+}
+
+/* `key` may be NULL: then defaults hold. */
+static void read_protocol(HKEY key, unsigned which, struct protocol_policy *policy)
+{
+    static const WCHAR *const sides[] = { L"Client", L"Server" };
+    unsigned side;
+
+    for (side = 0; side < 2; side++)
+    {
+        BOOL enabled = protocols[which].enabled, by_default = protocols[which].by_default;
+        DWORD bit = protocols[which].protocols[side];
+        HKEY below = open_below(key, sides[side]);
+
+        read_side(below, &enabled, &by_default);
+        close_key(below);
+        policy->enabled = enabled ? policy->enabled | bit : policy->enabled & ~bit;
+        policy->by_default = enabled && by_default ? policy->by_default | bit : policy->by_default & ~bit;
+    }
+}
+
+static void read_protocols(HKEY folder, struct protocol_policy *policy)
+{
+    WCHAR name[NAME_MAX_SIZE];
+    DWORD index = 0;
+    unsigned i;
+
+    while (next_below(folder, &index, name))
+        for (i = 0; i < ARRAY_SIZE(protocols); i++)
+            if (!_wcsicmp(name, protocols[i].name))
+            {
+                HKEY key = open_below(folder, name);
+
+                read_protocol(key, i, policy);
+                close_key(key);
+            }
+}
+
+/* Once each: while subkeys are counted, one may come before others, which are then seen a second time. */
+static void forbid(struct registry_settings *settings, ALG_ID algorithm)
+{
+    unsigned i;
+
+    for (i = 0; i < settings->forbidden_count; i++)
+        if (settings->forbidden[i] == algorithm) return;
+    settings->forbidden[settings->forbidden_count++] = algorithm;
+}
+
+static void read_algorithms(HKEY folder, const WCHAR *name, struct registry_settings *settings)
+{
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(algorithms); i++)
     {
         BOOL enabled;
 
-        if (algorithms[i].folder != opened)
-        {
-            close_key(folder);
-            folder = open_below(schannel, opened = algorithms[i].folder);
-        }
-        if (!folder || !read_flag(folder, algorithms[i].key, L"Enabled", &enabled)) continue;
+        if (_wcsicmp(algorithms[i].folder, name) ||
+            !read_flag(folder, algorithms[i].key, L"Enabled", &enabled))
+            continue;
         if (!enabled)
-            settings->forbidden[settings->forbidden_count++] = algorithms[i].algorithm;
+            forbid(settings, algorithms[i].algorithm);
         else if (algorithms[i].algorithm == CALG_SHA1)
             settings->sha1_signatures = TRUE;
     }
-    close_key(folder);
 }
 
-static void read_limits(HKEY schannel, struct key_limits *limits)
+static void read_limits(HKEY folder, struct key_limits *limits)
 {
-    HKEY folder = open_below(schannel, exchanges), key;
+    HKEY key;
 
     if ((key = open_below(folder, L"PKCS")))
     {
@@ -235,7 +283,28 @@ static void read_limits(HKEY schannel, struct key_limits *limits)
         read_number(key, NULL, L"ServerMinKeyBitLength", &limits->dh_server_min);
     }
     close_key(key);
-    close_key(folder);
+}
+
+/* What lies below SCHANNEL. */
+static void read_folder(HKEY folder, const WCHAR *name, struct registry_settings *settings)
+{
+    if (!_wcsicmp(name, L"Protocols")) read_protocols(folder, &settings->protocols);
+    if (!_wcsicmp(name, exchanges)) read_limits(folder, &settings->limits);
+    read_algorithms(folder, name, settings);
+}
+
+static void read_folders(HKEY schannel, struct registry_settings *settings)
+{
+    WCHAR name[NAME_MAX_SIZE];
+    DWORD index = 0;
+
+    while (next_below(schannel, &index, name))
+    {
+        HKEY folder = open_below(schannel, name);
+
+        if (folder) read_folder(folder, name, settings);
+        close_key(folder);
+    }
 }
 
 static int read_permission(HKEY schannel, const WCHAR *name)
@@ -254,6 +323,24 @@ static void read_lifespan(HKEY schannel, const WCHAR *name, DWORD *lifespan)
     if (read_number(schannel, NULL, name, &time)) *lifespan = time ? max(time / 1000, 1) : 0;
 }
 
+static BOOL has_values(HKEY key)
+{
+    DWORD count;
+
+    return RegQueryInfoKeyW(key, NULL, NULL, NULL, NULL, NULL, NULL, &count, NULL, NULL, NULL, NULL) || count;
+}
+
+static void read_values(HKEY schannel, struct registry_settings *settings)
+{
+    read_flag(schannel, NULL, L"SendTrustedIssuerList", &settings->sends_issuers);
+    settings->insecure_clients = read_permission(schannel, L"AllowInsecureRenegoClients");
+    settings->insecure_servers = read_permission(schannel, L"AllowInsecureRenegoServers");
+    read_number(schannel, NULL, L"MaximumCacheSize", &settings->cache_size);
+    read_lifespan(schannel, L"ClientCacheTime", &settings->client_lifespan);
+    read_lifespan(schannel, L"ServerCacheTime", &settings->server_lifespan);
+    read_number(schannel, NULL, L"EventLogging", &settings->events);
+}
+
 void registry_read(struct registry_settings *settings)
 {
     static const struct registry_settings defaults = {
@@ -262,22 +349,15 @@ void registry_read(struct registry_settings *settings)
         .client_lifespan = 36000,
         .server_lifespan = 36000,
     };
+    unsigned i;
     HKEY key;
 
     *settings = defaults;
-    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, SCHANNEL_PATH, 0, KEY_READ, &key)) key = NULL;
-    read_protocols(key, &settings->protocols);
-    if (key)
+    for (i = 0; i < ARRAY_SIZE(protocols); i++) read_protocol(NULL, i, &settings->protocols);
+    if (!RegOpenKeyExW(HKEY_LOCAL_MACHINE, SCHANNEL_PATH, 0, KEY_READ, &key))
     {
-        read_algorithms(key, settings);
-        read_limits(key, &settings->limits);
-        read_flag(key, NULL, L"SendTrustedIssuerList", &settings->sends_issuers);
-        settings->insecure_clients = read_permission(key, L"AllowInsecureRenegoClients");
-        settings->insecure_servers = read_permission(key, L"AllowInsecureRenegoServers");
-        read_number(key, NULL, L"MaximumCacheSize", &settings->cache_size);
-        read_lifespan(key, L"ClientCacheTime", &settings->client_lifespan);
-        read_lifespan(key, L"ServerCacheTime", &settings->server_lifespan);
-        read_number(key, NULL, L"EventLogging", &settings->events);
+        read_folders(key, settings);
+        if (has_values(key)) read_values(key, settings);
         close_key(key);
     }
     read_flag(HKEY_LOCAL_MACHINE, FIPS_PATH, L"Enabled", &settings->fips);
@@ -286,67 +366,93 @@ void registry_read(struct registry_settings *settings)
 
 /* --- what has not changed ------------------------------------------------------------------------------- */
 
-/* Keys that may not exist yet are watched by the nearest that does. */
-struct watch
+#define PATH_MAX_LENGTH 200
+
+/* The key at the first `length` characters of a place's path; NULL: there is none. */
+static HKEY open_part(const struct registry_place *place, size_t length)
 {
-    const WCHAR *path;
+    WCHAR path[PATH_MAX_LENGTH];
     HKEY key;
-    HANDLE event;
-};
+
+    memcpy(path, place->path, length * sizeof(*path));
+    path[length] = 0;
+    return RegOpenKeyExW(place->root, path, 0, KEY_NOTIFY | place->view, &key) ? NULL : key;
+}
+
+/* Opens the deepest key there is on the way to a place, and waits for changes of it. `awaited`: the length of
+ * the path that ends with the key to come, 0 when all of it is there. */
+static BOOL arm_place(struct registry_place *place, HANDLE event, size_t *awaited)
+{
+    const DWORD below = REG_NOTIFY_CHANGE_NAME | REG_NOTIFY_CHANGE_LAST_SET;
+    size_t length = wcslen(place->path);
+
+    *awaited = 0;
+    close_key(place->key);
+    while (!(place->key = open_part(place, length)))
+    {
+        *awaited = length;
+        while (length && place->path[--length] != '\\')
+            ;
+        if (!length) return FALSE;
+    }
+    return !RegNotifyChangeKeyValue(place->key, !*awaited, *awaited ? REG_NOTIFY_CHANGE_NAME : below, event,
+                                    TRUE);
+}
+
+/* FALSE: it cannot be watched. */
+static BOOL watch_place(struct registry_place *place, HANDLE event)
+{
+    size_t awaited;
+    HKEY came;
+
+    for (;;)
+    {
+        if (!arm_place(place, event, &awaited)) return FALSE;
+        if (!awaited || !(came = open_part(place, awaited))) return TRUE;
+        RegCloseKey(came); /* before anybody waited for it */
+    }
+}
+
+enum registry_change registry_watch_ask(struct registry_watch *watch)
+{
+    unsigned i;
+
+    if (watch->set && WaitForSingleObject(watch->event, 0) == WAIT_TIMEOUT) return REGISTRY_SAME;
+    watch->set = FALSE;
+    if (!watch->event && !(watch->event = CreateEventW(NULL, FALSE, FALSE, NULL))) return REGISTRY_UNWATCHED;
+    for (i = 0; i < watch->count; i++)
+    {
+        close_key(watch->places[i].key);
+        watch->places[i].key = NULL;
+    }
+    WaitForSingleObject(watch->event, 0); /* a key that is closed sets it (Microsoft) */
+    for (i = 0; i < watch->count; i++)
+        if (!watch_place(&watch->places[i], watch->event)) return REGISTRY_UNWATCHED;
+    watch->set = TRUE;
+    return REGISTRY_CHANGED;
+}
 
 static struct
 {
     SRWLOCK lock;
-    BOOL known;
     struct registry_settings settings;
-    struct watch watches[2]; /* SYSTEM\CurrentControlSet\Control has three of the paths */
+    struct registry_watch watch;
 } memory = {
     .lock = SRWLOCK_INIT,
-    .watches = { { .path = L"SYSTEM\\CurrentControlSet\\Control" }, { .path = POLICY_PATH } },
+    /* Both bitnesses have one list of suites. SYSTEM\CurrentControlSet\Control has three of the paths; what
+     * is there of POLICY_PATH, as a rule, is SOFTWARE\Policies. */
+    .watch = { .places = { { HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control", KEY_WOW64_64KEY },
+                           { HKEY_LOCAL_MACHINE, L"SOFTWARE\\Policies", KEY_WOW64_64KEY } },
+               .count = 2 },
 };
-
-/* A watch ends with the first change, so it is set before the values are read. FALSE: it cannot be. */
-static BOOL set_watch(struct watch *watch)
-{
-    WCHAR path[200];
-    WCHAR *end;
-
-    if (!watch->event && !(watch->event = CreateEventW(NULL, FALSE, FALSE, NULL))) return FALSE;
-    if (watch->key) RegCloseKey(watch->key);
-    watch->key = NULL;
-    wcscpy(path, watch->path);
-    while (RegOpenKeyExW(HKEY_LOCAL_MACHINE, path, 0, KEY_NOTIFY | KEY_WOW64_64KEY, &watch->key))
-    {
-        watch->key = NULL;
-        if (!(end = wcsrchr(path, '\\'))) return FALSE;
-        *end = 0;
-    }
-    return !RegNotifyChangeKeyValue(watch->key, TRUE, REG_NOTIFY_CHANGE_NAME | REG_NOTIFY_CHANGE_LAST_SET,
-                                    watch->event, TRUE);
-}
-
-static BOOL has_changed(struct watch *watch)
-{
-    return !watch->event || WaitForSingleObject(watch->event, 0) != WAIT_TIMEOUT;
-}
 
 void registry_current(struct registry_settings *settings)
 {
-    BOOL changed = FALSE, watched = TRUE;
-    unsigned i;
-
     AcquireSRWLockExclusive(&memory.lock);
-    for (i = 0; i < ARRAY_SIZE(memory.watches); i++)
-        if (has_changed(&memory.watches[i]))
-        {
-            changed = TRUE;
-            watched &= set_watch(&memory.watches[i]);
-        }
-    if (changed || !memory.known)
+    if (registry_watch_ask(&memory.watch) != REGISTRY_SAME)
     {
         registry_read(&memory.settings);
         log_set_events(memory.settings.events);
-        memory.known = watched;
     }
     *settings = memory.settings;
     ReleaseSRWLockExclusive(&memory.lock);

@@ -56,4 +56,38 @@ void registry_read(struct registry_settings *settings);
  */
 void registry_current(struct registry_settings *settings);
 
+/* --- what has not changed ------------------------------------------------------------------------------- */
+
+#define REGISTRY_PLACES 6 /* of one watch */
+
+/* A key that is watched with all that is below it. One that does not exist is awaited. */
+struct registry_place
+{
+    HKEY root;
+    const WCHAR *path; /* below 200 characters */
+    REGSAM view;       /* KEY_WOW64_*, or 0 */
+    HKEY key;          /* 0 to begin with, as what follows */
+};
+
+/* Places that are asked about at once, which costs one call. The caller's lock guards it, and it has no end.
+ */
+struct registry_watch
+{
+    struct registry_place places[REGISTRY_PLACES];
+    unsigned count;
+    HANDLE event;
+    BOOL set;
+};
+
+enum registry_change
+{
+    REGISTRY_SAME,
+    REGISTRY_CHANGED,   /* perhaps, since it was last asked, or never was; what is read now is watched */
+    REGISTRY_UNWATCHED, /* cannot be known, and what is read now will not be watched either */
+};
+
+/* Wine does not tell of a watched key that is deleted while nothing is below it, and so not of another in its
+ * place either: who must not miss that has an end for what it knows. */
+enum registry_change registry_watch_ask(struct registry_watch *watch);
+
 #endif

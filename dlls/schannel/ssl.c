@@ -11,6 +11,7 @@
 #include "session.h"
 #include "status.h"
 #include "target.h"
+#include "verdicts.h"
 #include "x509.h"
 
 BOOL WINAPI ssl_empty_cache_a(const char *target, DWORD flags);
@@ -31,7 +32,8 @@ DWORD WINAPI open_performance_data(WCHAR *name);
 DWORD WINAPI collect_performance_data(WCHAR *query, void **data, DWORD *size, DWORD *types);
 DWORD CDECL close_performance_data(void);
 
-/* SslEmptyCacheW (SCHANNEL.@): sessions with that server, or with NULL all, are not resumed any more. */
+/* SslEmptyCacheW (SCHANNEL.@): sessions with that server, or with NULL all, are not resumed any more. Whose
+ * certificates were found to be good is forgotten, of all servers. */
 BOOL WINAPI ssl_empty_cache_w(const WCHAR *name, DWORD flags)
 {
     char text[LOG_WIDE_SIZE];
@@ -43,6 +45,7 @@ BOOL WINAPI ssl_empty_cache_w(const WCHAR *name, DWORD flags)
     span.data = (const uint8_t *)target.name;
     span.size = strlen(target.name);
     if (span.size || !name) session_empty_cache(span);
+    verdicts_empty();
     return TRUE;
 }
 

@@ -62,6 +62,7 @@ extern const char *pki_folder;
 #define USE_SERVER   1 /* the engine is the server */
 #define USE_RESUME   2 /* sessions are kept and given out */
 #define USE_VALIDATE 4 /* the engine looks at the server's certificate; else nobody does */
+#define USE_ANEW     8 /* and does not remember what it thought of it */
 
 struct bytes
 {
@@ -85,6 +86,9 @@ const char *engine_init(void);
 /* What a program has once for all its connections. NULL: not this suite; `why` says so. */
 struct credential *engine_credential(const struct suite *suite, unsigned use, char why[128]);
 void engine_forget(struct credential *credential);
+
+/* What the engine keeps of connections that are over is gone. It does not count. */
+void engine_empty(void);
 
 /* A connection begins and ends. Both count. */
 struct end *engine_open(struct credential *credential);

@@ -72,6 +72,11 @@ void engine_forget(struct credential *credential)
     free(credential);
 }
 
+/* Nothing is kept but by the program. */
+void engine_empty(void)
+{
+}
+
 static void prepare(struct end *end)
 {
     struct credential *credential = end->credential;

@@ -79,6 +79,14 @@ void engine_forget(struct credential *credential)
     free(credential);
 }
 
+void engine_empty(void)
+{
+    BOOL(WINAPI * empty)
+    (const WCHAR *, DWORD) = (void *)GetProcAddress(GetModuleHandleA("schannel.dll"), "SslEmptyCacheW");
+
+    if (empty) empty(NULL, 0);
+}
+
 /* --- connections ---------------------------------------------------------------------------------------- */
 
 /* With SSPI the first step makes the context. */

@@ -10,6 +10,8 @@
 #include <gnutls/abstract.h>
 #include <gnutls/dtls.h>
 
+BOOL WINAPI ssl_empty_cache_w(const WCHAR *name, DWORD flags);
+
 #define EDITS_MAX 24
 
 struct edit
@@ -408,6 +410,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     };
 
     world_verdict = world & 0x10 ? (DWORD)CERT_E_UNTRUSTEDROOT : 0;
+    ssl_empty_cache_w(NULL, 0); /* as it was thought of before */
     peer_open(!server, version, bits);
     if (peer.datagram) manner.requirements |= ISC_REQ_DATAGRAM;
     for (peer.edit_count = 0; input.size >= 6 && peer.edit_count < EDITS_MAX; peer.edit_count++)

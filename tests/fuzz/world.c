@@ -467,13 +467,21 @@ void WINAPI RaiseException(DWORD code, DWORD flags, DWORD count, const ULONG_PTR
 
 /* --- the registry --------------------------------------------------------------------------------------- */
 
+/* The stores of certificates are always there, and never change. */
+static BOOL is_store(const WCHAR *name)
+{
+    static const wchar_t end[] = L"Certificates";
+    size_t length = wide_length(name), end_length = ARRAY_SIZE(end) - 1;
+
+    return length >= end_length && !wide_compare(name + length - end_length, end);
+}
+
 LSTATUS WINAPI RegOpenKeyExW(HKEY key, const WCHAR *name, DWORD options, REGSAM access, HKEY *opened)
 {
     (void)key;
-    (void)name;
     (void)options;
     (void)access;
-    if (!world_registry.size) return ERROR_FILE_NOT_FOUND;
+    if (!world_registry.size && !is_store(name)) return ERROR_FILE_NOT_FOUND;
     *opened = (HKEY)2;
     return ERROR_SUCCESS;
 }
@@ -481,6 +489,49 @@ LSTATUS WINAPI RegOpenKeyExW(HKEY key, const WCHAR *name, DWORD options, REGSAM 
 LSTATUS WINAPI RegCloseKey(HKEY key)
 {
     (void)key;
+    return ERROR_SUCCESS;
+}
+
+/* Every key has all of these below it, one of them twice, when there is something to be read. */
+LSTATUS WINAPI RegEnumKeyExW(HKEY key, DWORD index, WCHAR *name, DWORD *size, DWORD *reserved, WCHAR *class,
+                             DWORD *class_size, FILETIME *written)
+{
+    static const char *const names[] = {
+        "Ciphers", "Hashes",    "a name of nobody's, and longer than any that somebody has",
+        "Ciphers", "Protocols", "KeyExchangeAlgorithms",
+        "SSL 2.0", "TLS 1.0",   "TLS 1.3",
+        "DTLS 1.2"
+    };
+    DWORD i;
+
+    (void)key;
+    (void)reserved;
+    (void)class;
+    (void)class_size;
+    (void)written;
+    if (!world_registry.size || index >= ARRAY_SIZE(names)) return ERROR_NO_MORE_ITEMS;
+    if (strlen(names[index]) >= *size) return ERROR_MORE_DATA;
+    for (i = 0; names[index][i]; i++) name[i] = (WCHAR)names[index][i];
+    name[ *size = i] = 0;
+    return ERROR_SUCCESS;
+}
+
+LSTATUS WINAPI RegQueryInfoKeyW(HKEY key, WCHAR *class, DWORD *class_size, DWORD *reserved, DWORD *keys,
+                                DWORD *key_size, DWORD *longest_class, DWORD *values, DWORD *value_name,
+                                DWORD *value_size, DWORD *security, FILETIME *written)
+{
+    (void)key;
+    (void)class;
+    (void)class_size;
+    (void)reserved;
+    (void)keys;
+    (void)key_size;
+    (void)longest_class;
+    (void)value_name;
+    (void)value_size;
+    (void)security;
+    (void)written;
+    *values = world_registry.size != 0;
     return ERROR_SUCCESS;
 }
 
@@ -590,6 +641,13 @@ static struct certificate *inside(PCCERT_CONTEXT context)
     return CONTAINING_RECORD(context, struct certificate, context);
 }
 
+static FILETIME file_time(time_t time)
+{
+    ULONG64 ticks = (ULONG64)time * 10000000 + 116444736000000000ull;
+
+    return (FILETIME){ (DWORD)ticks, (DWORD)(ticks >> 32) };
+}
+
 PCCERT_CONTEXT WINAPI CertCreateCertificateContext(DWORD encoding, const BYTE *der, DWORD size)
 {
     static char rsa[] = szOID_RSA_RSA;
@@ -616,6 +674,7 @@ PCCERT_CONTEXT WINAPI CertCreateCertificateContext(DWORD encoding, const BYTE *d
         certificate->info.SerialNumber = certificate->info.SubjectPublicKeyInfo.PublicKey.cbData
                                              ? (CRYPT_INTEGER_BLOB){ 8, certificate->context.pbCertEncoded }
                                              : (CRYPT_INTEGER_BLOB){ 0, NULL };
+        certificate->info.NotAfter = file_time(gnutls_x509_crt_get_expiration_time(crt));
         certificate->context.cbCertEncoded = size;
         certificate->context.pCertInfo = &certificate->info;
     }

@@ -28,9 +28,10 @@ PORT = 24443
 
 def capture(folder, prefix, pki):
     """A capture of one request in folder/tls.pcap, its keys in folder/keys.txt."""
-    (folder / "hello.html").write_text("<html>Hello from the other side of TLS.</html>\n")
+    body = "<html>Hello from the other side of TLS.</html>\n"
+    (folder / "hello.html").write_text(f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n{body}")
     (folder / "get.js").write_text(SCRIPT)
-    server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{PORT}", "-cert", f"{pki}/rsa.pem", "-key", f"{pki}/rsa.key", "-cert_chain", f"{pki}/rsa-rest.pem", "-WWW", "-quiet"],
+    server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{PORT}", "-cert", f"{pki}/rsa.pem", "-key", f"{pki}/rsa.key", "-cert_chain", f"{pki}/rsa-rest.pem", "-HTTP", "-quiet"],
                               cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     listener = subprocess.Popen(["tshark", "-q", "-i", "lo", "-f", f"tcp port {PORT}", "-w", folder / "tls.pcap"], stderr=subprocess.DEVNULL)
     time.sleep(3)
@@ -46,8 +47,9 @@ def decode(folder, *options):
     read = lambda *more: subprocess.run(["tshark", "-r", folder / "tls.pcap", "-d", f"tcp.port=={PORT},tls", *options, *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout.decode()
     frames = [re.sub(r"^ *(\d+) +[\d.]+ +\S+ → \S+ +(\S+) +\d+ ", r"\1\t\2\t", line).split("\t") for line in read("-Y", "tls || http").splitlines()]
     lines = [f"{number:>3}  {protocol:<8} {info}" for number, protocol, info in frames]
-    http = read("-Y", "http", "-O", "http").partition("Hypertext Transfer Protocol\n")[2]
-    return lines + [line.replace("\\r\\n", "") for line in http.splitlines() if line.strip() and not line.strip().startswith(("[", "Request ", "\\r"))]
+    # Of the details, the lines of the messages themselves.
+    details = read("-Y", "http", "-O", "http,data-text-lines").replace("\\r\\n", "").replace("\\n", "").splitlines()
+    return lines + [line for line in details if re.match(r" {4}[^\s\[]", line) and not line.startswith("    File Data")]
 
 
 def draw(parts):
@@ -61,7 +63,7 @@ def draw(parts):
             rows.append(f'<text x="16" y="{y}"{" class=" + chr(34) + "read" + chr(34) if readable else ""} xml:space="preserve">{html.escape(line)}</text>')
         y += 12
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {y + 8}" width="760" height="{y + 8}" role="img">\n'
-            "<title>tshark on a request of WinHTTP in Wine: encrypted without the keys, readable with SSLKEYLOGFILE</title>\n"
+            "<title>tshark on a request of WinHTTP in Wine and its answer: encrypted without the keys, readable with SSLKEYLOGFILE</title>\n"
             "<style>text{font:13px 'DejaVu Sans Mono',Consolas,monospace;fill:#c9d1d9}.title{font-weight:bold;fill:#79c0ff}.read{fill:#7ee787}</style>\n"
             f'<rect width="760" height="{y + 8}" rx="8" fill="#161b22"/>\n' + "\n".join(rows) + "\n</svg>\n")
 
