@@ -123,7 +123,7 @@ class Maker:
         self.chain(name, *(sends if sends is not None else [issuer] if issuer else []))
 
     def whole_signature(self, name):
-        """Whether both numbers of NAME.pem's P-256 signature have all their 32 bytes: about one in 64 has not, and Wine 8 takes that for a bad one."""
+        """Whether both numbers of NAME.pem's P-256 signature have all their 32 bytes: about one in 64 has not, and Wine 8 is thought to refuse it."""
         self.run("openssl", "x509", "-in", f"{name}.pem", "-outform", "DER", "-out", f"{name}.der")
         der = (self.folder / f"{name}.der").read_bytes()
         return any(der[-size - 2:-size] == bytes([3, size]) and der[-size + 4] >= 32 and der[-size + 6 + der[-size + 4]] >= 32 for size in range(69, 74))
