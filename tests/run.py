@@ -520,11 +520,12 @@ def run_program(wine, arch, program, way=None):
     name = f"Wine {wine.version} {arch} {program.stem}" + (f" {way}" if way else "")
     env = {"SSPI_WAY": way, "SSPI_DLL": "schannel.dll"} if way else {}
     # WINETEST_PLATFORM: what is expected is Windows' answer, and no failure is forgiven for running under Wine.
-    code, output = wine.run("wine", program, cwd=program.parent, WINETEST_PLATFORM="windows", **env)
+    start = lambda **more: wine.run("wine", program, cwd=program.parent, WINETEST_PLATFORM="windows", **env, **more)
+    code, output = start()
     if "BEGIN" not in output:
         # Wine ended before main, and so before the DLL under test was there (test.h): once more, and it is to say why.
         print(f"  AGAIN   {name}: Wine ended with {code} before the program began\n{output}", flush=True)
-        code, output = wine.run("wine", program, cwd=program.parent, WINETEST_PLATFORM="windows", WINEDEBUG="fixme-all", **env)
+        code, output = start(WINEDEBUG="fixme-all")
     verdicts = re.findall(r"^(PASS|FAIL|SKIP) (.*)$", output, re.M)
     details = [line for line in output.splitlines() if not re.match(r"(PASS|SKIP) |BEGIN$", line)]
     for verdict, test in verdicts:
