@@ -6,7 +6,7 @@
 set -eu
 
 case $1 in
-build)
+build) # wine64-tools calls it winebuild-stable; the name without that comes with wine
     commands="x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc winebuild widl pkg-config m4 patch xz bzip2 gcc git"
     packages="gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32 binutils-mingw-w64 wine64-tools wine wine64 pkg-config m4 patch
               xz-utils bzip2 gcc libc6-dev make git ca-certificates"
