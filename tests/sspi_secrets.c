@@ -443,8 +443,24 @@ static void use_key(DWORD protocols)
     side_end(server);
 }
 
-/* Wine's crypt32 and rsaenh leave a private key in memory that they have freed, before anybody has used it.
- * What is done with it here adds no place. */
+/* A copy of each of them in the heap: what cannot be found there would be found nowhere. */
+static void find_copies(void)
+{
+    BYTE *copy = HeapAlloc(GetProcessHeap(), 0, SECRET_BYTES);
+    unsigned i, j, found;
+
+    for (i = 0; i < secret_count; i++)
+    {
+        for (j = 0; j < secrets[i].size; j++) copy[j] = secrets[i].bytes[j] ^ DISGUISE;
+        found = look(FALSE);
+        ok(found == 1 && found_of[i] == 1, "%s: %u copies of one\n", secrets[i].name, found);
+        SecureZeroMemory(copy, SECRET_BYTES);
+    }
+    HeapFree(GetProcessHeap(), 0, copy);
+}
+
+/* Wine's crypt32 and rsaenh leave a private key in memory that they have freed, before anybody has used it;
+ * on some runs that memory is gone before it is looked for. What is done with the key here adds no place. */
 static void test_no_more_is_left_of_a_private_key_than_wine_leaves(void)
 {
     unsigned found;
@@ -453,11 +469,11 @@ static void test_no_more_is_left_of_a_private_key_than_wine_leaves(void)
     remember_private_key();
     found = look(TRUE);
     ok(!found, "the test finds itself %u times\n", found);
+    find_copies();
     server_certificate = pfx_certificate("rsa", PKCS12_NO_PERSIST_KEY | CRYPT_EXPORTABLE);
     learning = TRUE;
     look(FALSE);
     learning = FALSE;
-    ok(known.count > 0, "Wine leaves nothing: then nothing is proved\n");
     use_key(TLS12);
     use_key(TLS13);
     CertFreeCertificateContext(server_certificate);
